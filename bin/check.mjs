@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// `npm run check`: types, format, lint with layers and cycles, dead code. Every gate runs, then one verdict.
+
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { findBun, installWhenNeeded, root } from "./bootstrap.mjs";
+
+installWhenNeeded();
+const bun = findBun();
+const tool = (name) => join(root, "node_modules", name);
+const gates = [
+  ["types", ["check", "--no-script"]],
+  ["format", ["fmt", "--check", "--no-script"]],
+  ["lint, layers, cycles", ["--bun", tool("oxlint/bin/oxlint"), "--deny-warnings"]],
+  ["dead code", ["--bun", tool("knip/bin/knip-bun.js"), "--no-progress"]],
+];
+
+let failed = 0;
+for (const [name, args] of gates) {
+  const { status } = spawnSync(bun, args, { cwd: root, stdio: "inherit" });
+  if (status !== 0) failed += 1;
+  process.stdout.write(`${status === 0 ? "ok  " : "FAIL"} ${name}\n`);
+}
+process.stdout.write(`${gates.length - failed} of ${gates.length} gates hold\n`);
+process.exit(failed === 0 ? 0 : 1);
