@@ -1,0 +1,77 @@
+// The public door of platform/: files, settings, secrets and HTTP for every part, no product nouns.
+// Each line is one subject; other parts import from here only.
+
+export { Config, type ConfigListing, loadConfig } from "./config.ts";
+export { setInConfigFile, type SettingInFile, unsetInConfigFile } from "./config-document.ts";
+export { ConfigError, type ConfigProblem } from "./config-error.ts";
+export { type ConfigFile, configFiles } from "./config-files.ts";
+export { type AnyConfigKey, type ConfigKey, defineKey, type Tightening } from "./config-key.ts";
+export type { ConfigSource } from "./config-layers.ts";
+export {
+  configJsonSchema,
+  type ConfigOption,
+  configOptions,
+  configReference,
+} from "./config-reference.ts";
+export { findSetting, type Setting } from "./config-shape.ts";
+export { type Environment, environment, forgetEnvironment } from "./env.ts";
+export { nearest } from "./nearest.ts";
+export { homeConfigFile, homeDirectory } from "./paths.ts";
+export {
+  ensurePrivateDirectory,
+  PrivateFileError,
+  type PrivateFileErrorCode,
+  readOrCreatePrivateFile,
+  readPrivateFile,
+  writePrivateFile,
+} from "./private-file.ts";
+export { Secret, SECRET_MARKER } from "./secret.ts";
+export {
+  createToken,
+  isSameToken,
+  readBearer,
+  readOrCreateToken,
+  rotateToken,
+  TokenFileError,
+} from "./bearer.ts";
+export {
+  type BindAddress,
+  BindAddressError,
+  formatBindAddress,
+  isLoopback,
+  parseBindAddress,
+} from "./bind-address.ts";
+export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
+export { redact, registerSecret } from "./redact.ts";
+export {
+  type Database,
+  DatabaseError,
+  type DatabaseErrorCode,
+  type Migration,
+  openDatabase,
+} from "./sqlite.ts";
+export { VERSION } from "./version.ts";
+export {
+  DEFAULT_MAX_BODY_BYTES,
+  type HttpServer,
+  type Refusal,
+  type RequestControl,
+  type RequestHandler,
+  serveHttp,
+  type ServeOptions,
+  unauthenticated,
+} from "./http-server.ts";
+export {
+  type ByteRange,
+  type JsonScan,
+  MAX_JSON_DEPTH,
+  MAX_JSON_NODES,
+  readJson,
+  scanJson,
+} from "./json-scan.ts";
+export { JsonScanError, type JsonScanErrorCode } from "./json-scan-error.ts";
+export { ListenError, PortInUseError, UnsafeBindError } from "./listen-error.ts";
+export { createOutbound, type Fetch, type Outbound, type OutboundRequest } from "./outbound.ts";
+export { OutboundError, type OutboundErrorCode } from "./outbound-error.ts";
+export type { OutboundResponse } from "./outbound-response.ts";
+export { guardRequest, loopbackHosts } from "./request-guard.ts";

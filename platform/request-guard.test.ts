@@ -1,0 +1,105 @@
+// Who may call a server on loopback, judged by method, Host, Origin and Sec-Fetch-Site alone.
+
+import { describe, expect, test } from "bun:test";
+import { type GuardCode, type GuardOptions, guardRequest, loopbackHosts } from "./request-guard.ts";
+
+const HOST = "127.0.0.1:4000";
+const LOOPBACK: GuardOptions = {
+  allowedHosts: loopbackHosts(4000),
+  allowedOrigins: new Set(["https://app.example"]),
+};
+
+function guard(headers: Record<string, string>, { method = "POST", options = LOOPBACK } = {}) {
+  return guardRequest({ method, headers: new Headers(headers) }, options);
+}
+
+describe("a server on loopback accepts", () => {
+  const accepted: [string, Record<string, string>][] = [
+    ["its own address", { host: HOST }],
+    ["localhost", { host: "localhost:4000" }],
+    ["localhost in capitals", { host: "LOCALHOST:4000" }],
+    ["IPv6 loopback", { host: "[::1]:4000" }],
+    ["its own origin", { host: HOST, origin: `http://${HOST}` }],
+    [
+      "an origin on the list",
+      { host: HOST, origin: "https://app.example", "sec-fetch-site": "cross-site" },
+    ],
+    ["a typed address", { host: HOST, "sec-fetch-site": "none" }],
+    ["its own page", { host: HOST, "sec-fetch-site": "same-origin" }],
+  ];
+  for (const [name, headers] of accepted) {
+    test(name, () => expect(guard(headers)).toBeUndefined());
+  }
+
+  test("a Host without port only on port 80", () => {
+    const headers = new Headers({ host: "localhost" });
+    const on80 = guardRequest({ method: "GET", headers }, { allowedHosts: loopbackHosts(80) });
+    expect(on80).toBeUndefined();
+    expect(guard({ host: "localhost" })?.code).toBe("host_refused");
+  });
+});
+
+describe("a server on loopback refuses", () => {
+  const refused: [string, Record<string, string>, number, GuardCode][] = [
+    ["no Host", {}, 400, "host_missing"],
+    ["an empty Host", { host: "" }, 400, "host_missing"],
+    ["a rebound name", { host: "evil.example:4000" }, 403, "host_refused"],
+    ["another port", { host: "127.0.0.1:4001" }, 403, "host_refused"],
+    ["a name that starts well", { host: "127.0.0.1:4000.evil.example" }, 400, "host_refused"],
+    ["a loopback look-alike", { host: "127.0.0.2:4000" }, 403, "host_refused"],
+    ["two Hosts joined by the server", { host: `${HOST}, evil.example` }, 400, "host_refused"],
+    ["a Host with a user part", { host: "127.0.0.1:4000@evil.example" }, 400, "host_refused"],
+    ["a Host with a path", { host: `${HOST}/x` }, 400, "host_refused"],
+    ["a foreign origin", { host: HOST, origin: "https://evil.example" }, 403, "origin_refused"],
+    ["the null origin", { host: HOST, origin: "null" }, 403, "origin_refused"],
+    ["an empty origin", { host: HOST, origin: "" }, 403, "origin_refused"],
+    [
+      "another port's origin",
+      { host: HOST, origin: "http://127.0.0.1:3000" },
+      403,
+      "origin_refused",
+    ],
+    [
+      "another name's origin",
+      { host: HOST, origin: "http://localhost:4000" },
+      403,
+      "origin_refused",
+    ],
+    [
+      "two origins",
+      { host: HOST, origin: `http://${HOST}, https://evil.example` },
+      403,
+      "origin_refused",
+    ],
+    [
+      "a cross-site image",
+      { host: HOST, "sec-fetch-site": "cross-site" },
+      403,
+      "cross_site_refused",
+    ],
+    [
+      "a page on another port",
+      { host: HOST, "sec-fetch-site": "same-site" },
+      403,
+      "cross_site_refused",
+    ],
+  ];
+  for (const [name, headers, status, code] of refused) {
+    test(name, () => expect(guard(headers)).toMatchObject({ status, code }));
+  }
+
+  for (const method of ["CONNECT", "TRACE", "PROPFIND", "get"]) {
+    test(`the method ${method}`, () =>
+      expect(guard({ host: HOST }, { method })).toMatchObject({ status: 405 }));
+  }
+});
+
+test("a server beyond loopback takes any single Host, but no foreign origin", () => {
+  const open = { options: { allowedHosts: undefined } };
+  expect(guard({ host: "team.example" }, open)).toBeUndefined();
+  expect(guard({ host: "team.example", origin: "https://team.example" }, open)).toBeUndefined();
+  expect(guard({ host: "a.example, b.example" }, open)?.code).toBe("host_refused");
+  expect(guard({ host: "team.example", origin: "https://b.example" }, open)?.code).toBe(
+    "origin_refused",
+  );
+});

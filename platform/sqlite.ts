@@ -1,0 +1,214 @@
+// Opens a SQLite file the one safe way: private, write-ahead, durable as asked, migrated or untouched.
+// Refuses a damaged file, a file others can read, and a schema written by a newer release.
+
+import { closeSync, constants, existsSync, lstatSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
+import { ensurePrivateDirectory } from "./private-file.ts";
+
+/** An open database; see better-sqlite3. */
+export type Database = BetterSqlite3.Database;
+
+/** One step of a schema; versions count up from 1 without gaps and are never edited once released. */
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** Waits this long for another process to finish writing. */
+export const BUSY_TIMEOUT_MS = 5000;
+/** The write-ahead log is cut back to this after a checkpoint. */
+export const MAX_WAL_BYTES = 64 * 1024 * 1024;
+
+/** Why a database could not be opened. */
+export type DatabaseErrorCode =
+  | "not_a_database"
+  | "corrupt"
+  | "busy"
+  | "cannot_open"
+  | "insecure_permissions"
+  | "schema_too_new"
+  | "migration_failed"
+  | "not_durable";
+
+/** Opening failed; nothing was changed unless the code says `migration_failed` for a later step. */
+export class DatabaseError extends Error {
+  readonly code: DatabaseErrorCode;
+  readonly path: string;
+
+  constructor(
+    code: DatabaseErrorCode,
+    path: string,
+    problem: string,
+    { cause }: { cause?: unknown } = {},
+  ) {
+    super(`${path}: ${problem}`, { cause });
+    this.name = "DatabaseError";
+    this.code = code;
+    this.path = path;
+  }
+}
+
+const IN_MEMORY = ":memory:";
+const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const;
+
+/**
+ * Opens (or creates, 0600 in a 0700 directory) a database and brings its schema up to date.
+ * `synchronous: "FULL"` survives power loss, "NORMAL" may lose the last commits. Throws DatabaseError.
+ */
+export function openDatabase(
+  path: string,
+  { migrations, synchronous }: { migrations: readonly Migration[]; synchronous: "FULL" | "NORMAL" },
+): Database {
+  checkSequence(migrations);
+  if (path !== IN_MEMORY) prepareFile(path, migrations);
+  return opened(path, { readonly: false }, (database) => {
+    // quick_check reads the file: without a first use the pragma below would report a value not in force.
+    checkIntegrity(path, database);
+    harden(database);
+    migrate(path, database, migrations);
+    setSynchronous(path, database, synchronous);
+  });
+}
+
+/** The number of the last migration applied; 0 for an empty database. */
+export function schemaVersion(database: Database): number {
+  return Number(database.pragma("user_version", { simple: true }));
+}
+
+function prepareFile(path: string, migrations: readonly Migration[]): void {
+  ensurePrivateDirectory(dirname(path));
+  if (!existsSync(path)) {
+    createPrivate(path);
+    return;
+  }
+  refuseExposed(path);
+  // A read-only look first: even closing a writable handle may checkpoint a newer release's log.
+  opened(path, { readonly: true }, (database) => refuseNewer(path, database, migrations)).close();
+}
+
+function createPrivate(path: string): void {
+  try {
+    // SQLite would create it under the umask; its -wal and -shm files copy the mode of this one.
+    closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600));
+  } catch (error) {
+    // Another process was first; it made the file just so.
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
+    throw new DatabaseError("cannot_open", path, "the file cannot be created", { cause: error });
+  }
+}
+
+function refuseExposed(path: string): void {
+  const stat = lstatSync(path);
+  if (!stat.isFile()) throw new DatabaseError("cannot_open", path, "it is not a regular file");
+  if ((stat.mode & 0o077) === 0) return;
+  const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
+  throw new DatabaseError(
+    "insecure_permissions",
+    path,
+    `its mode ${mode} lets other users in; run: chmod 600 '${path.replaceAll("'", String.raw`'\''`)}'`,
+  );
+}
+
+function opened(
+  path: string,
+  { readonly }: { readonly: boolean },
+  use: (database: Database) => void,
+): Database {
+  let database: Database | undefined;
+  try {
+    database = new BetterSqlite3(path, { readonly, timeout: BUSY_TIMEOUT_MS });
+    use(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw toDatabaseError(path, error);
+  }
+}
+
+function refuseNewer(path: string, database: Database, migrations: readonly Migration[]): void {
+  const found = schemaVersion(database);
+  if (found <= migrations.length) return;
+  throw new DatabaseError(
+    "schema_too_new",
+    path,
+    `its schema is version ${found}, this release knows up to ${migrations.length}. ` +
+      "It was written by a newer release: upgrade, or use another directory.",
+  );
+}
+
+function checkIntegrity(path: string, database: Database): void {
+  const verdict = database.pragma("quick_check(1)", { simple: true });
+  if (verdict === "ok") return;
+  throw new DatabaseError(
+    "corrupt",
+    path,
+    "its content is damaged; move it aside and restore a backup",
+    { cause: new Error(String(verdict)) },
+  );
+}
+
+function harden(database: Database): void {
+  database.pragma("journal_mode = WAL");
+  database.pragma(`journal_size_limit = ${MAX_WAL_BYTES}`);
+  database.pragma("foreign_keys = ON");
+  // Deleted secrets are overwritten, and a tampered schema cannot call functions with side effects.
+  database.pragma("secure_delete = ON");
+  database.pragma("trusted_schema = OFF");
+}
+
+function setSynchronous(path: string, database: Database, level: "FULL" | "NORMAL"): void {
+  database.pragma(`synchronous = ${level}`);
+  // On macOS fsync leaves data in the drive's cache; elsewhere this changes nothing.
+  if (level === "FULL") database.pragma("fullfsync = ON");
+  database.pragma("user_version", { simple: true });
+  const inForce = database.pragma("synchronous", { simple: true });
+  if (inForce === SYNCHRONOUS[level]) return;
+  throw new DatabaseError(
+    "not_durable",
+    path,
+    `asked for synchronous=${level}, SQLite reports ${String(inForce)}`,
+  );
+}
+
+function migrate(path: string, database: Database, migrations: readonly Migration[]): void {
+  for (const { version, sql } of migrations) {
+    const apply = database.transaction(() => {
+      // Read inside the transaction: another process may have just done this step.
+      if (schemaVersion(database) >= version) return;
+      database.exec(sql);
+      database.pragma(`user_version = ${version}`);
+    });
+    try {
+      apply.immediate();
+    } catch (error) {
+      const known = toDatabaseError(path, error);
+      if (known.code === "busy") throw known;
+      throw new DatabaseError("migration_failed", path, `migration ${version} failed`, {
+        cause: error,
+      });
+    }
+  }
+  refuseNewer(path, database, migrations);
+}
+
+function checkSequence(migrations: readonly Migration[]): void {
+  for (const [index, { version }] of migrations.entries()) {
+    if (version === index + 1) continue;
+    throw new TypeError(`migration ${index + 1} of the list is numbered ${version}`);
+  }
+}
+
+const SQLITE_PROBLEMS: readonly (readonly [RegExp, DatabaseErrorCode, string])[] = [
+  [/^SQLITE_NOTADB/, "not_a_database", "it is not a SQLite database; move it aside"],
+  [/^SQLITE_CORRUPT/, "corrupt", "its content is damaged; move it aside and restore a backup"],
+  [/^SQLITE_(?:BUSY|LOCKED)/, "busy", "another process is writing to it; try again"],
+];
+
+function toDatabaseError(path: string, error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error;
+  const sqliteCode = error instanceof BetterSqlite3.SqliteError ? error.code : "";
+  const found = SQLITE_PROBLEMS.find(([pattern]) => pattern.test(sqliteCode));
+  if (found !== undefined) return new DatabaseError(found[1], path, found[2], { cause: error });
+  return new DatabaseError("cannot_open", path, "it cannot be opened", { cause: error });
+}
