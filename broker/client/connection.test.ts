@@ -1,0 +1,58 @@
+// Where the broker is: configuration first, then this host's token file, and never a URL without a token.
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Environment, loadConfig } from "#platform";
+import { brokerKeys } from "../config.ts";
+import { BrokerError } from "../errors.ts";
+import { brokerTokenPath, resolveBrokerConnection } from "./connection.ts";
+
+let home: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "parley-connection-"));
+});
+
+afterEach(() => rmSync(home, { recursive: true }));
+
+async function connect({ yaml = "", env = {} }: { yaml?: string; env?: Environment } = {}) {
+  writeFileSync(join(home, "config.yml"), yaml);
+  const whole = { PARLEY_HOME: home, ...env };
+  const config = loadConfig({ keys: brokerKeys, env: whole, cwd: home });
+  const run = async (command: string) => `printed by ${command}`;
+  const connection = await resolveBrokerConnection(config, whole, { run });
+  return connection && [connection.url, connection.token.reveal()];
+}
+
+test("without auth.broker.url there is no remote broker", async () => {
+  expect(await connect({ yaml: "auth: { broker: { token: t } }" })).toBeUndefined();
+});
+
+test("a file may name a variable for the URL and a command for the token", async () => {
+  const yaml = "auth: { broker: { url: LAB_BROKER, token: '!pass lab' } }";
+  const env = { LAB_BROKER: "http://lab.test:8765" };
+  expect(await connect({ yaml, env })).toEqual(["http://lab.test:8765", "printed by pass lab"]);
+});
+
+test("the environment wins over the file and is taken word for word", async () => {
+  const yaml = "auth: { broker: { url: http://file.test, token: from-file } }";
+  const env = { PARLEY_AUTH_BROKER_URL: "http://env.test", PARLEY_AUTH_BROKER_TOKEN: "!NOT_RUN" };
+  expect(await connect({ yaml, env })).toEqual(["http://env.test", "!NOT_RUN"]);
+});
+
+test("without a configured token the file of this host's broker has it", async () => {
+  writeFileSync(brokerTokenPath(home), "plb_from-the-file\n", { mode: 0o600 });
+  const env = { PARLEY_AUTH_BROKER_URL: "http://env.test" };
+  expect(await connect({ env })).toEqual(["http://env.test", "plb_from-the-file"]);
+});
+
+test("a URL without any token is an error that names the file", async () => {
+  const error = await connect({ env: { PARLEY_AUTH_BROKER_URL: "http://env.test" } }).catch(
+    (caught: unknown) => caught,
+  );
+  expect(error).toBeInstanceOf(BrokerError);
+  expect(error).toMatchObject({ code: "broker_token_missing" });
+  expect((error as BrokerError).fix).toContain(brokerTokenPath(home));
+});

@@ -1,0 +1,52 @@
+// The configuration keys of the broker and of its clients, one record each.
+// An untrusted checkout may set none of them: they say where credentials are and who gets them.
+
+import { BindAddressError, defineKey, parseBindAddress } from "#platform";
+import { z } from "zod";
+
+/** Where `agent auth-broker serve` and `agent up` listen for broker clients. */
+export const brokerBind = defineKey({
+  name: "broker.bind",
+  schema: z.string().superRefine(checkBindAddress),
+  default: "127.0.0.1:8765",
+  doc: "Address the broker listens on; port 0 picks a free one.",
+  env: "PARLEY_BROKER_BIND",
+  flag: "--broker-bind",
+  placeholder: "<host:port>",
+  project: "refused",
+});
+
+/** The remote broker to use instead of the vault of this host; empty for none. */
+export const authBrokerUrl = defineKey({
+  name: "auth.broker.url",
+  schema: z.string(),
+  default: "",
+  doc: "Broker to take credentials from instead of the local vault: a URL, the name of an environment variable, or !command.",
+  env: "PARLEY_AUTH_BROKER_URL",
+  placeholder: "<url>",
+  project: "refused",
+});
+
+/** The bearer for that broker; empty to take the token file of this host. */
+export const authBrokerToken = defineKey({
+  name: "auth.broker.token",
+  schema: z.string(),
+  default: "",
+  doc: "Bearer token for that broker: a literal, the name of an environment variable, or !command.",
+  env: "PARLEY_AUTH_BROKER_TOKEN",
+  placeholder: "<token>",
+  project: "refused",
+  isSecret: true,
+});
+
+/** Every configuration key of this part. */
+export const brokerKeys = [brokerBind, authBrokerUrl, authBrokerToken] as const;
+
+function checkBindAddress(text: string, context: z.RefinementCtx): void {
+  try {
+    parseBindAddress(text);
+  } catch (error) {
+    const message = error instanceof BindAddressError ? error.message : "must be host:port";
+    context.addIssue({ code: "custom", message });
+  }
+}

@@ -1,0 +1,79 @@
+// Brings a broker up in this process: vault, token file, listener; and takes it down in reverse.
+// Refuses to listen before the vault has proved that it opens.
+
+import {
+  type Config,
+  type Environment,
+  homeDirectory,
+  type Logger,
+  parseBindAddress,
+  readOrCreateToken,
+  serveHttp,
+  VERSION,
+} from "#platform";
+import { brokerTokenPath } from "./client/connection.ts";
+import { brokerBind } from "./config.ts";
+import { createBrokerApp, MAX_UPLOAD_BYTES } from "./server.ts";
+import { Vault } from "./vault.ts";
+
+/** How a broker's token begins, so that a scanner for leaked secrets can name it. */
+export const BROKER_TOKEN_PREFIX = "plb_";
+
+/** What a broker is started with. */
+export interface StartBrokerOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly log: Logger;
+  readonly nowMs?: () => number;
+}
+
+/** A running broker. */
+export interface Broker {
+  readonly url: string;
+  readonly port: number;
+  /** The bearer its clients must send. */
+  readonly token: string;
+  /** Its vault, for consumers in the same process. */
+  readonly vault: Vault;
+  /** Finishes what is in flight, then closes listener and vault. */
+  stop(): Promise<void>;
+}
+
+/** Starts a broker. Throws BrokerError for its vault, and the platform's errors for the rest. */
+export async function startBroker(options: StartBrokerOptions): Promise<Broker> {
+  const { config, env, log, nowMs = Date.now } = options;
+  const home = homeDirectory(env);
+  const vault = Vault.open(home, { nowMs });
+  try {
+    return serve(vault, readOrCreateToken(brokerTokenPath(home), BROKER_TOKEN_PREFIX), {
+      config,
+      log,
+      nowMs,
+    });
+  } catch (error) {
+    vault.close();
+    throw error;
+  }
+}
+
+function serve(
+  vault: Vault,
+  token: string,
+  { config, log, nowMs }: { config: Config; log: Logger; nowMs: () => number },
+): Broker {
+  const app = createBrokerApp({ vault, token, version: VERSION, log, nowMs });
+  const server = serveHttp({
+    bind: parseBindAddress(config.get(brokerBind)),
+    fetch: (request) => app.fetch(request),
+    hasToken: true,
+    maxBodyBytes: MAX_UPLOAD_BYTES,
+    refuse: ({ status, message }) => Response.json({ error: message }, { status }),
+    log,
+  });
+  const stop = async () => {
+    app.close();
+    await server.stop();
+    vault.close();
+  };
+  return { url: server.url, port: server.port, token, vault, stop };
+}
