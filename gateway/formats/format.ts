@@ -1,0 +1,127 @@
+// The contract of a wire format. A format is one object: it decodes and encodes requests, replies,
+// streams and errors of its dialect to and from the canonical conversation, and does nothing else:
+// no I/O, no clock, no randomness but what the contexts hand in.
+
+import type {
+  ConversationRequest,
+  EmitReplyEvent,
+  Failure,
+  FormatId,
+  Json,
+  JsonObject,
+  Reply,
+  ReplyEvent,
+  Usage,
+} from "#wire";
+import type { Losses } from "./losses.ts";
+
+/** What decodeRequest may use and must fill. */
+export interface DecodeContext {
+  /** Where fields that have no canonical place, but do no harm when absent, are named. */
+  readonly losses: Losses;
+}
+
+/** The upstream that encodeRequest writes for. */
+export interface Target {
+  /** Provider id; carriers of another provider are not sent. */
+  readonly provider: string;
+  /** Model id as the upstream knows it. */
+  readonly model: string;
+  /** Most output tokens of the model; Messages needs it when the caller gave no limit. */
+  readonly maxOutputTokens?: number;
+  /** Departures of the host from its dialect. */
+  readonly quirks: Quirks;
+  readonly losses: Losses;
+}
+
+/** Per-host departures from a dialect; absent means the dialect's owner behaves so. */
+export interface Quirks {
+  /** Chat hosts that know `max_tokens` only (most compatible ones). */
+  readonly hasLegacyMaxTokens?: boolean;
+  /** Chat hosts that want `system`, not `developer`, and take it anywhere only as such. */
+  readonly hasNoDeveloperRole?: boolean;
+  /** Hosts without freeform (custom) tools: they become functions with one string `input`. */
+  readonly hasNoFreeformTools?: boolean;
+  /** Chat hosts that want `reasoning_content` back with tool calls (DeepSeek, Kimi). */
+  readonly wantsReasoningContent?: boolean;
+}
+
+/** What an encoder of replies knows about the request it answers. */
+export interface ReplyContext {
+  /** The model id as the caller asked for it; clients compare. */
+  readonly model: string;
+  /** Gateway-made response id without prefix: 24 characters of [a-z0-9]. */
+  readonly id: string;
+  /** Seconds since the epoch, when the request came in. */
+  readonly createdSeconds: number;
+  /** Makes further ids for items: 24 characters of [a-z0-9], stable for the caller's log only. */
+  readonly newId: () => string;
+  /** The decoded request; null when the answer is a replay without one. */
+  readonly request: ConversationRequest | null;
+  readonly losses: Losses;
+}
+
+/** What a decoder of replies knows about where they come from. */
+export interface UpstreamContext {
+  /** Provider id, stamped into carriers. */
+  readonly provider: string;
+  readonly losses: Losses;
+  /** Makes ids for tool calls whose host gave none; without it they derive from the reply's own id. */
+  readonly newId?: () => string;
+}
+
+/** Turns upstream SSE events into canonical events. Never throws: malformed input becomes an `error` event. */
+export interface StreamDecoder {
+  /** One SSE event: its `event:` name ("" when absent) and its joined data. */
+  event(name: string, data: string): void;
+  /** A line that is no SSE field (llama.cpp writes `error: {…}`); ignored by most. */
+  line?(field: string, value: string): void;
+  /** End of bytes. Emits the missing end: `finish` where the dialect's own end was seen, else `error`. */
+  end(): void;
+}
+
+/** Turns canonical events into SSE text of the dialect; may return "" for an event that shows nothing. */
+export interface StreamEncoder {
+  encode(event: ReplyEvent): string;
+  /** Bytes for a silent connection: a comment, or the dialect's ping. */
+  readonly keepAlive: string;
+}
+
+/** A wire format; see the file map in gateway/README.md for how to add one. */
+export interface Format {
+  readonly id: FormatId;
+  /** Path on the gateway and, after the base URL of an upstream, there: `/v1` included. */
+  readonly path: string;
+
+  /** Untrusted body → canonical. Throws InvalidRequest with the JSON path. */
+  decodeRequest(body: JsonObject, context: DecodeContext): ConversationRequest;
+  /** Canonical → body for the upstream. Throws UnsupportedParameter for what the dialect cannot say. */
+  encodeRequest(request: ConversationRequest, target: Target): JsonObject;
+
+  /** Upstream's whole answer → canonical. Throws UpstreamFailed when it is none. */
+  decodeReply(body: Json, context: UpstreamContext): Reply;
+  /** Canonical → body for the caller. */
+  encodeReply(reply: Reply, context: ReplyContext): JsonObject;
+
+  createStreamDecoder(emit: EmitReplyEvent, context: UpstreamContext): StreamDecoder;
+  createStreamEncoder(context: ReplyContext): StreamEncoder;
+
+  /** Upstream's error body (parsed JSON, or text when it is none) → what went wrong. Never throws. */
+  decodeError(status: number, body: Json): Failure;
+  /** What went wrong → status and envelope of the dialect (wire.md §5.8). */
+  encodeError(failure: Failure, requestId: string): { status: number; body: JsonObject };
+
+  /** Same-format lane: usage in a parsed reply body or stream event, merged over what was seen before. */
+  readUsage(value: JsonObject, before: Usage | undefined): Usage | undefined;
+  /**
+   * Same-format lane: SSE text that ends a stream of this dialect honestly after its bytes were cut off.
+   * `nextSequence` continues `sequence_number` where the dialect counts.
+   */
+  encodeStreamCut(
+    failure: Failure,
+    context: ReplyContext,
+    { nextSequence }: { nextSequence: number },
+  ): string;
+  /** Same-format lane: removes `gw1.` carriers, which no provider understands. True when any was there. */
+  dropCarriers(body: JsonObject): boolean;
+}
