@@ -1,0 +1,112 @@
+// The gateway's configuration keys: one record each, from which the parser, --help, the reference page and
+// the JSON schema are made. A project's file may tighten limits here and set no destination.
+
+import { z } from "zod";
+import { defineKey } from "#platform";
+import { ProvidersConfig } from "./providers/operator.ts";
+
+const isLower = (operator: number, project: number) => project <= operator;
+
+/** Where the gateway listens. */
+export const gatewayBind = defineKey({
+  name: "gateway.bind",
+  schema: z.string(),
+  default: "127.0.0.1:4000",
+  env: "PARLEY_GATEWAY_BIND",
+  flag: "--gateway-bind",
+  placeholder: "<host:port>",
+  project: "refused",
+  doc: "Address the gateway listens on; port 0 takes a free one.",
+});
+
+/** Largest request body. */
+export const gatewayMaxBodyBytes = defineKey({
+  name: "gateway.maxBodyBytes",
+  schema: z.int().positive(),
+  default: 32 * 1024 * 1024,
+  env: "PARLEY_GATEWAY_MAX_BODY_BYTES",
+  project: { isTighter: isLower },
+  doc: "Largest request body in bytes; a larger one is answered with 413.",
+});
+
+/** Most requests at once. */
+export const gatewayMaxInFlight = defineKey({
+  name: "gateway.maxInFlight",
+  schema: z.int().positive(),
+  default: 2_000,
+  env: "PARLEY_GATEWAY_MAX_IN_FLIGHT",
+  project: { isTighter: isLower },
+  doc: "Requests served at the same time; further ones are answered with 503 and retry-after.",
+});
+
+/** How long an upstream may take to begin its answer. */
+export const gatewayHeadersTimeoutMs = defineKey({
+  name: "gateway.headersTimeoutMs",
+  schema: z.int().positive(),
+  default: 10 * 60_000,
+  env: "PARLEY_GATEWAY_HEADERS_TIMEOUT_MS",
+  project: { isTighter: isLower },
+  doc: "Milliseconds an upstream may take until its answer begins.",
+});
+
+/** How long an upstream may pause. */
+export const gatewayIdleTimeoutMs = defineKey({
+  name: "gateway.idleTimeoutMs",
+  schema: z.int().positive(),
+  default: 5 * 60_000,
+  env: "PARLEY_GATEWAY_IDLE_TIMEOUT_MS",
+  project: { isTighter: isLower },
+  doc: "Milliseconds an upstream may be silent in the middle of an answer.",
+});
+
+/** How often a silent stream is kept alive. */
+export const gatewayKeepAliveMs = defineKey({
+  name: "gateway.keepAliveMs",
+  schema: z.int().positive(),
+  default: 15_000,
+  env: "PARLEY_GATEWAY_KEEP_ALIVE_MS",
+  project: "chosen",
+  doc: "Milliseconds of silence after which a caller's stream gets a comment or ping.",
+});
+
+/** What happens to tools another provider would run. */
+export const gatewayHostedTools = defineKey<"drop" | "reject">({
+  name: "gateway.hostedTools",
+  schema: z.enum(["drop", "reject"]),
+  default: "drop",
+  env: "PARLEY_GATEWAY_HOSTED_TOOLS",
+  project: { isTighter: (_operator, project) => project === "reject" },
+  doc: "Search-like tools that only another provider can run: drop them, named in x-parley-lossy, or reject the request.",
+});
+
+/** Whether the simulator is served. */
+export const gatewaySimulator = defineKey({
+  name: "gateway.simulator",
+  schema: z.boolean(),
+  default: true,
+  env: "PARLEY_GATEWAY_SIMULATOR",
+  project: { isTighter: (_operator: boolean, project: boolean) => !project },
+  doc: "Serve the built-in sim/* models, which answer offline.",
+});
+
+/** Operator-defined upstreams and overrides of the built-in ones. */
+export const providersKey = defineKey({
+  name: "providers",
+  schema: ProvidersConfig,
+  default: {},
+  project: "refused",
+  doc: "Upstreams by id: api (messages, chat or responses), baseUrl, apiKey (a literal, the name of an environment variable, or !command), models. A built-in id overrides only what is given.",
+});
+
+/** Every key of this part. */
+export const gatewayKeys = [
+  gatewayBind,
+  gatewayMaxBodyBytes,
+  gatewayMaxInFlight,
+  gatewayHeadersTimeoutMs,
+  gatewayIdleTimeoutMs,
+  gatewayKeepAliveMs,
+  gatewayHostedTools,
+  gatewaySimulator,
+  providersKey,
+] as const;

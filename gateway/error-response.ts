@@ -1,0 +1,52 @@
+// The one place where an error becomes an HTTP answer: status and envelope in the caller's dialect, no host
+// path, no stack, no fragment of an upstream key.
+
+import type { Logger } from "#platform";
+import type { Failure } from "#wire";
+import { GatewayError } from "./errors.ts";
+import type { Format } from "./formats/format.ts";
+import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
+import { UpstreamRefused } from "./pipeline/dispatch.ts";
+
+/** Answers `error` to a caller of `format`; anything unexpected is logged and shown as an internal error. */
+export function errorResponse(
+  error: unknown,
+  { format, requestId, log }: { format: Format; requestId: string; log: Logger },
+): Response {
+  const headers = {
+    ...requestIdHeaders(requestId),
+    ...(error instanceof GatewayError && error.headers),
+  };
+  if (error instanceof UpstreamRefused && passesAsIs(error, format)) {
+    return new Response(error.body, {
+      status: error.status,
+      headers: { ...headers, "content-type": "application/json" },
+    });
+  }
+  if (!(error instanceof GatewayError)) log.error("request failed unexpectedly", { error });
+  const failure = failureOf(error, format);
+  const { status, body } = format.encodeError(failure, requestId);
+  if (status >= 500) log.warn("request failed", { status, reason: failure.message });
+  return Response.json(body, { status, headers });
+}
+
+function failureOf(error: unknown, format: Format): Failure {
+  if (!(error instanceof GatewayError)) {
+    return { kind: "internal", message: "The gateway failed; its log has the details." };
+  }
+  // A path in the body the upstream got is no path in the body the caller wrote.
+  const isForeign = error instanceof UpstreamRefused && error.format !== format.id;
+  if (!isForeign) return error.failure;
+  const { param: _, ...failure } = error.failure;
+  return failure;
+}
+
+// Coding agents match the vendor's wording, so an error in the caller's own dialect goes through whole; but
+// vendors echo keys in authentication errors, and a rejected credential is the gateway's trouble anyway.
+function passesAsIs(error: UpstreamRefused, format: Format): boolean {
+  return (
+    error.format === format.id &&
+    error.failure.kind !== "upstream_auth" &&
+    error.body.startsWith("{")
+  );
+}

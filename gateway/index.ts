@@ -1,0 +1,141 @@
+// The public door of gateway/: start one from a configuration, or build its handler for a test.
+
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { CredentialSource } from "#broker/client";
+import {
+  createOutbound,
+  homeDirectory,
+  parseBindAddress,
+  readOrCreateToken,
+  registerSecret,
+  serveHttp,
+  type Config,
+  type Environment,
+  type Logger,
+} from "#platform";
+import {
+  gatewayBind,
+  gatewayHeadersTimeoutMs,
+  gatewayHostedTools,
+  gatewayIdleTimeoutMs,
+  gatewayKeepAliveMs,
+  gatewayMaxBodyBytes,
+  gatewayMaxInFlight,
+  gatewaySimulator,
+  providersKey,
+} from "./config.ts";
+import { ModelCatalog } from "./models/catalog.ts";
+import { KeyLeases } from "./pipeline/lease.ts";
+import { builtInProviders } from "./providers/index.ts";
+import { describeProvider, type ProviderConfig } from "./providers/operator.ts";
+import type { Provider } from "./providers/provider.ts";
+import { simulatorsOfOneFormat } from "./providers/simulator.ts";
+import { createGatewayApp, refusedResponse } from "./server.ts";
+
+export { gatewayBind, gatewayKeys, providersKey } from "./config.ts";
+
+/** First characters of a gateway bearer, so that it is recognised where it should not be. */
+export const GATEWAY_TOKEN_PREFIX = "pgw_";
+
+/** A running gateway. */
+export interface Gateway {
+  readonly url: string;
+  readonly port: number;
+  /** Bearer of its clients. */
+  readonly token: string;
+  /** Ids of providers that have a key now. */
+  readonly providers: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** What a gateway is started from. */
+export interface StartGatewayOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly log: Logger;
+  readonly credentials: CredentialSource;
+  /** Keys the environment offers, by provider id; used, never stored. */
+  readonly environmentKeys: ReadonlyMap<string, string>;
+}
+
+/** File that holds the gateway's bearer. */
+export function gatewayTokenPath(env: Environment): string {
+  return join(homeDirectory(env), "auth-gateway.token");
+}
+
+/** Starts listening. Throws for a busy port, a public bind, an incomplete provider. */
+export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
+  const { config, env, log, credentials, environmentKeys } = options;
+  const overrides = config.get(providersKey);
+  const all = listProviders(overrides, env, { hasSimulator: config.get(gatewaySimulator) });
+  for (const key of environmentKeys.values()) registerSecret(key);
+  const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
+  const isUsable = (provider: Provider) => leases.hasKey(provider);
+  const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
+  const fetch = createGatewayApp({
+    catalog: new ModelCatalog(all, { isUsable }),
+    leases,
+    outbound: createOutbound(),
+    limits: {
+      headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
+      idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
+    },
+    keepAliveMs: config.get(gatewayKeepAliveMs),
+    hostedTools: config.get(gatewayHostedTools),
+    maxInFlight: config.get(gatewayMaxInFlight),
+    newId,
+    nowMs: () => performance.timeOrigin + performance.now(),
+    token,
+    log,
+  });
+  const server = serveHttp({
+    bind: parseBindAddress(config.get(gatewayBind)),
+    fetch,
+    hasToken: true,
+    maxBodyBytes: config.get(gatewayMaxBodyBytes),
+    refuse: (refusal, request) => refusedResponse(refusal, request, newId),
+    log,
+  });
+  return {
+    url: server.url,
+    port: server.port,
+    token,
+    providers: all.filter(isUsable).map((provider) => provider.id),
+    stop: () => server.stop(),
+  };
+}
+
+/** 24 characters of [a-z0-9], as the dialects' ids look. */
+function newId(): string {
+  return randomBytes(15).toString("hex").slice(0, 24);
+}
+
+/** Built-in providers with the operator's overrides, then the operator's own. Exported for `agent doctor`. */
+export function listProviders(
+  overrides: Readonly<Record<string, ProviderConfig>>,
+  env: Environment,
+  { hasSimulator }: { hasSimulator: boolean },
+): readonly Provider[] {
+  const builtIn: readonly Provider[] = builtInProviders.filter(
+    (provider) => hasSimulator || provider.id !== "sim",
+  );
+  const known = hasSimulator ? [...builtIn, ...simulatorsOfOneFormat] : builtIn;
+  const ids = new Set(known.map((provider) => provider.id));
+  const described = known.map((provider) => withOverrides(provider, overrides[provider.id], env));
+  const own = Object.entries(overrides)
+    .filter(([id]) => !ids.has(id))
+    .map(([id, config]) => describeProvider(id, config, undefined));
+  return [...described, ...own];
+}
+
+// The vendor's variable is more specific to this run than a file, so it wins, as it does in the vendor's SDK.
+function withOverrides(
+  provider: Provider,
+  config: ProviderConfig | undefined,
+  env: Environment,
+): Provider {
+  const described = config ? describeProvider(provider.id, config, provider) : provider;
+  const url = provider.baseUrlEnv ? env[provider.baseUrlEnv] : undefined;
+  return url ? { ...described, baseUrl: url } : described;
+}

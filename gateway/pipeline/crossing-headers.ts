@@ -1,0 +1,53 @@
+// Which headers cross the gateway, both ways: open lists for what vendors add every month (`anthropic-*`),
+// closed ones for everything else. Never credentials, cookies, organisations or hop-by-hop fields
+// (wire.md §5.8).
+
+import { VERSION } from "#platform";
+import type { FormatId } from "#wire";
+
+/** Version of the Messages API that callers who name none get. */
+export const DEFAULT_ANTHROPIC_VERSION = "2023-06-01";
+
+const TO_UPSTREAM = /^(anthropic-|openai-beta$|x-parley-sim$)/;
+const TO_CALLER =
+  /^(retry-after|retry-after-ms|x-should-retry|anthropic-ratelimit-.*|x-ratelimit-.*|openai-processing-ms|openai-version)$/;
+const PRIVATE = /organization|project|workspace/;
+
+/** Headers of a call to an upstream of `format`, besides the ones that show the key. */
+export function upstreamHeaders(
+  caller: Headers,
+  {
+    format,
+    isSameFormat,
+    isStream,
+  }: { format: FormatId; isSameFormat: boolean; isStream: boolean },
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    accept: isStream ? "text/event-stream" : "application/json",
+    "accept-encoding": "identity",
+    "user-agent": `parley/${VERSION}`,
+  };
+  if (format === "messages") headers["anthropic-version"] = DEFAULT_ANTHROPIC_VERSION;
+  for (const [name, value] of caller) {
+    const crosses = isSameFormat ? TO_UPSTREAM.test(name) : name === "x-parley-sim";
+    if (crosses && !PRIVATE.test(name)) headers[name] = value;
+  }
+  return headers;
+}
+
+/** Headers of an upstream's answer that its caller may see. */
+export function callerHeaders(upstream: Headers, requestId: string): Record<string, string> {
+  const headers: Record<string, string> = { ...requestIdHeaders(requestId) };
+  for (const [name, value] of upstream) {
+    if (TO_CALLER.test(name) && !PRIVATE.test(name)) headers[name] = value;
+  }
+  const upstreamId = upstream.get("request-id") ?? upstream.get("x-request-id");
+  if (upstreamId) headers["x-upstream-request-id"] = upstreamId;
+  return headers;
+}
+
+/** The request id under the names both vendors' clients look for. */
+export function requestIdHeaders(requestId: string): Record<string, string> {
+  return { "x-request-id": requestId, "request-id": requestId };
+}

@@ -1,0 +1,162 @@
+// The call to the upstream, up to the moment its answer proves to be one: everything that fails before the
+// first byte to the caller is a real HTTP status, in the caller's dialect, with retry-after kept.
+
+import { OutboundError, redact, type Outbound, type OutboundResponse } from "#platform";
+import type { Failure, FailureKind, FormatId, Json } from "#wire";
+import { UpstreamFailed } from "../errors.ts";
+import { formats } from "../formats/index.ts";
+import type { Provider } from "../providers/provider.ts";
+import { upstreamUrl } from "../providers/provider.ts";
+import { callerHeaders, upstreamHeaders } from "./crossing-headers.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Lease } from "./lease.ts";
+
+/** Longest error body of an upstream that is read; the rest is dropped. */
+export const MAX_ERROR_BODY_BYTES = 256 * 1024;
+
+/** Limits of one call; from the configuration. */
+export interface DispatchLimits {
+  readonly headersTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** What is sent, and to whom. */
+export interface Dispatch {
+  readonly provider: Provider;
+  readonly format: FormatId;
+  readonly body: string | Uint8Array;
+  readonly isStream: boolean;
+  readonly lease: Lease;
+}
+
+/** The refusal of an upstream, as it came: the same-format lane passes the body on. */
+export class UpstreamRefused extends UpstreamFailed {
+  readonly format: FormatId;
+  readonly status: number;
+  readonly body: string;
+
+  constructor(
+    failure: Failure,
+    {
+      format,
+      status,
+      body,
+      headers,
+    }: Pick<UpstreamRefused, "format" | "status" | "body" | "headers">,
+  ) {
+    super(failure, { headers });
+    this.format = format;
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** Sends and returns a 2xx answer; throws UpstreamFailed or UpstreamRefused for anything else. */
+export async function dispatch(
+  { provider, format, body, isStream, lease }: Dispatch,
+  exchange: Exchange,
+  { outbound, limits }: { outbound: Outbound; limits: DispatchLimits },
+): Promise<OutboundResponse> {
+  const request = {
+    url: upstreamUrl(provider.baseUrl, format),
+    method: "POST",
+    headers: {
+      ...upstreamHeaders(exchange.headers, {
+        format,
+        isSameFormat: exchange.format.id === format,
+        isStream,
+      }),
+      ...(lease.key !== "" && provider.authorize(lease.key, format)),
+    },
+    body,
+    signal: exchange.signal,
+    ...limits,
+  };
+  const response = await send(request, provider, format, outbound);
+  if (response.status >= 200 && response.status < 300) return checkKind(response);
+  throw await refusal(response, format, exchange.id);
+}
+
+type Request = Parameters<Outbound["send"]>[0];
+
+async function send(request: Request, provider: Provider, format: FormatId, outbound: Outbound) {
+  try {
+    return await (provider.answer?.(request, format) ?? outbound.send(request));
+  } catch (error) {
+    throw connectionFailed(error);
+  }
+}
+
+const KIND_OF_OUTBOUND: Readonly<Record<string, FailureKind>> = {
+  timeout_headers: "timeout",
+  timeout_idle: "timeout",
+};
+
+/** What a broken connection means to the caller. */
+export function connectionFailed(error: unknown): UpstreamFailed {
+  if (error instanceof UpstreamFailed) return error;
+  if (!(error instanceof OutboundError)) {
+    const message = "The gateway could not complete the call to the upstream.";
+    return new UpstreamFailed({ kind: "internal", message }, { cause: error });
+  }
+  const kind = KIND_OF_OUTBOUND[error.code] ?? "bad_gateway";
+  // Which host that is concerns the operator, not the caller.
+  const problem = error.message.replace(`${error.host}: `, "");
+  const message = `The call to the upstream failed: it ${problem}.`;
+  return new UpstreamFailed({ kind, message, code: error.code }, { cause: error });
+}
+
+function checkKind(response: OutboundResponse): OutboundResponse {
+  const type = response.headers.get("content-type") ?? "";
+  // Hosts label their streams in many ways, or not at all; HTML is always somebody else's page.
+  if (!type.includes("html")) return response;
+  response.cancel();
+  const message = `The upstream answered ${response.status} with ${type} instead of an API reply.`;
+  throw new UpstreamFailed({ kind: "bad_gateway", message });
+}
+
+async function refusal(
+  response: OutboundResponse,
+  format: FormatId,
+  requestId: string,
+): Promise<UpstreamFailed> {
+  const { status } = response;
+  const headers = callerHeaders(response.headers, requestId);
+  const text = redact(await readSome(response));
+  if (/^\s*</.test(text) || status < 400) {
+    const message = `The upstream answered ${status} with a page instead of an API reply.`;
+    return new UpstreamFailed(
+      { kind: status === 503 ? "overloaded" : "bad_gateway", message },
+      { headers },
+    );
+  }
+  const failure = formats[format].decodeError(status, parseOrText(text));
+  return new UpstreamRefused(failure, { format, status, body: text, headers });
+}
+
+async function readSome(response: OutboundResponse): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let bytes = 0; bytes < MAX_ERROR_BODY_BYTES;) {
+      const chunk = await response.read();
+      if (!chunk) break;
+      bytes += chunk.length;
+      text += decoder.decode(chunk, { stream: true });
+    }
+  } catch {
+    // The status is known; a body cut short takes nothing from it.
+    return text;
+  } finally {
+    response.cancel();
+  }
+  return text;
+}
+
+function parseOrText(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,22 @@
+// One request on its way through the pipeline: what each step may read and what it records for the access
+// log. Holds no body longer than the step that needs it, and never writes one anywhere.
+
+import type { Logger } from "#platform";
+import type { Format } from "../formats/format.ts";
+
+/** How a stream or reply ended, for logs and metrics. */
+export type Outcome = "completed" | "failed" | "cut" | "client_gone";
+
+/** A request in flight. */
+export interface Exchange {
+  readonly id: string;
+  /** Dialect of the caller. */
+  readonly format: Format;
+  readonly headers: Headers;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+  readonly startedAtMs: number;
+  readonly log: Logger;
+  /** Gives the request's place among those in flight free; the last step calls it, once. */
+  readonly release: () => void;
+}

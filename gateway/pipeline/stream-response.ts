@@ -1,0 +1,67 @@
+// The caller's side of a stream: one write per upstream read, flush awaited so that a slow reader slows the
+// upstream instead of filling memory, a sign of life when the upstream is silent. Knows no dialect.
+
+/** What produces the stream. */
+export interface StreamSource {
+  /** Next piece, possibly empty; undefined at the end. Must not throw. */
+  next(): Promise<string | Uint8Array | undefined>;
+  /** Bytes that may be inserted now without breaking an event; undefined in the middle of one. */
+  keepAlive(): string | undefined;
+  /** The caller is gone, or the end has been written. Called once. */
+  done(isComplete: boolean): void;
+}
+
+/** An SSE response fed by `source`. */
+export function streamResponse(
+  source: StreamSource,
+  { headers, keepAliveMs }: { headers: Readonly<Record<string, string>>; keepAliveMs: number },
+): Response {
+  let isDone = false;
+  const finish = (isComplete: boolean) => {
+    if (isDone) return;
+    isDone = true;
+    source.done(isComplete);
+  };
+  const body = new ReadableStream({
+    type: "direct",
+    async pull(controller: ReadableStreamDirectController) {
+      let hasWritten = false;
+      const beat = setInterval(() => {
+        const bytes = hasWritten ? undefined : source.keepAlive();
+        hasWritten = false;
+        if (bytes === undefined || isDone) return;
+        controller.write(bytes);
+        controller.flush();
+      }, keepAliveMs);
+      try {
+        for (;;) {
+          const piece = await source.next();
+          if (piece === undefined || isDone) break;
+          if (piece.length === 0) continue;
+          controller.write(piece);
+          hasWritten = true;
+          await controller.flush();
+        }
+        finish(true);
+      } catch {
+        // Writing to a caller that has gone; there is nobody left to tell.
+        finish(false);
+      } finally {
+        clearInterval(beat);
+        controller.close();
+      }
+    },
+    cancel() {
+      finish(false);
+    },
+  });
+  return new Response(body, {
+    headers: {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      // nginx in front of us would otherwise collect the stream.
+      "x-accel-buffering": "no",
+      ...headers,
+    },
+  });
+}

@@ -1,0 +1,229 @@
+// Fits a caller's tools to what the chosen upstream can name and run, and undoes it on the way back:
+// namespaces flatten to `ns__name`, illegal names become deterministic ones, freeform tools become
+// functions with one string. Hosted tools of another dialect are dropped by name or refused (wire.md §5.3).
+
+import { createHash } from "node:crypto";
+import type {
+  ConversationRequest,
+  EmitReplyEvent,
+  FormatId,
+  Part,
+  Reply,
+  Tool,
+  ToolChoice,
+} from "#wire";
+import { InvalidRequest, UnsupportedParameter } from "../errors.ts";
+import type { Quirks } from "../formats/format.ts";
+import type { Losses } from "../formats/losses.ts";
+import { FreeformInput, unwrapFreeform } from "./freeform-input.ts";
+
+/** Longest tool name that every dialect takes. */
+export const MAX_TOOL_NAME_CHARS = 64;
+
+const LEGAL_NAME = /^[A-Za-z0-9_-]+$/;
+// Coding agents always send these; refusing them would refuse the agent (wire.md §5.3, exception for agents).
+const SEARCH_LIKE = /^(web_search|web_fetch|tool_search)/;
+
+interface Original {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly isFreeform: boolean;
+}
+
+/** A request fitted to an upstream, and the way back for its answer. */
+export interface AdaptedTools {
+  readonly request: ConversationRequest;
+  /** Wraps the receiver of canonical events so that it sees the caller's own tools again. */
+  restoreEvents(emit: EmitReplyEvent): EmitReplyEvent;
+  restoreReply(reply: Reply): Reply;
+}
+
+/** Fits tools, tool choice and tool history; throws InvalidRequest where they cannot be. */
+export function adaptTools(
+  request: ConversationRequest,
+  upstream: { format: FormatId; quirks: Quirks },
+  { hostedTools, losses }: { hostedTools: "drop" | "reject"; losses: Losses },
+): AdaptedTools {
+  const kept = request.tools.filter((tool) =>
+    keepsTool(tool, upstream.format, hostedTools, losses),
+  );
+  const hasFreeform = upstream.format !== "messages" && upstream.quirks.hasNoFreeformTools !== true;
+  const hasNamespaces = upstream.format === "responses";
+  const names = new ToolNames({ hasFreeform, hasNamespaces });
+  const tools = kept.map((tool) => names.adapt(tool));
+  const turns = request.turns.map((turn) => ({
+    ...turn,
+    parts: turn.parts.map((part) => names.adaptPart(part)),
+  }));
+  const { toolChoice, ...rest } = request;
+  const choice = toolChoice && adaptChoice(toolChoice, names, kept.length, losses);
+  return {
+    request: { ...rest, tools, turns, ...(choice && { toolChoice: choice }) },
+    restoreEvents: (emit) => (names.isIdentity ? emit : restoreEvents(names, emit)),
+    restoreReply: (reply) => (names.isIdentity ? reply : restoreReply(names, reply)),
+  };
+}
+
+function keepsTool(
+  tool: Tool,
+  format: FormatId,
+  hostedTools: "drop" | "reject",
+  losses: Losses,
+): boolean {
+  if (tool.kind !== "hosted" || tool.format === format) return true;
+  const path = tool.path ?? "tools";
+  if (hostedTools === "drop" && SEARCH_LIKE.test(tool.type)) {
+    losses.add(path, `${tool.type} is run by another provider; dropped`);
+    return false;
+  }
+  throw new UnsupportedParameter(path, `the chosen model's provider cannot run ${tool.type}`, {
+    code: "unsupported_tool",
+  });
+}
+
+function adaptChoice(choice: ToolChoice, names: ToolNames, toolCount: number, losses: Losses) {
+  if (toolCount === 0) {
+    if (choice.mode !== "auto" && choice.mode !== "none")
+      losses.add("tool_choice", "no tools left");
+    return undefined;
+  }
+  if (choice.mode === "tool") return { ...choice, name: names.sent(choice.name) };
+  if (choice.mode === "allowed")
+    return { ...choice, names: choice.names.map((n) => names.sent(n)) };
+  return choice;
+}
+
+/** Both directions of the name mapping of one request. */
+class ToolNames {
+  readonly #originals = new Map<string, Original>();
+  readonly #sentByCaller = new Map<string, string>();
+  readonly #hasFreeform: boolean;
+  readonly #hasNamespaces: boolean;
+  isIdentity = true;
+
+  constructor({ hasFreeform, hasNamespaces }: { hasFreeform: boolean; hasNamespaces: boolean }) {
+    this.#hasFreeform = hasFreeform;
+    this.#hasNamespaces = hasNamespaces;
+  }
+
+  /** The name that goes upstream for a name the caller used. */
+  sent(name: string): string {
+    return this.#sentByCaller.get(name) ?? name;
+  }
+
+  original(sent: string): Original | undefined {
+    return this.#originals.get(sent);
+  }
+
+  adapt(tool: Tool): Tool {
+    if (tool.kind === "hosted") return tool;
+    const name = this.#register(tool);
+    const { namespace, ...flat } = tool;
+    const named =
+      this.#hasNamespaces && namespace !== undefined ? { ...tool, name } : { ...flat, name };
+    if (tool.kind === "function" || this.#hasFreeform) return named;
+    const grammar = tool.grammar
+      ? `\n\nInput grammar (${tool.grammar.syntax}):\n${tool.grammar.definition}`
+      : "";
+    return {
+      kind: "function",
+      name,
+      description: `${tool.description ?? ""}${grammar}`.trim(),
+      schema: {
+        type: "object",
+        properties: { input: { type: "string", description: "The raw input of the tool." } },
+        required: ["input"],
+        additionalProperties: false,
+      },
+      ...(tool.path !== undefined && { path: tool.path }),
+    };
+  }
+
+  adaptPart(part: Part): Part {
+    if (part.kind === "toolResult" && part.isFreeform && !this.#hasFreeform) {
+      const { isFreeform: _, ...plain } = part;
+      return plain;
+    }
+    if (part.kind !== "toolCall") return part;
+    const name = this.#legal(part.name, part.namespace);
+    const { namespace, isFreeform, ...call } = part;
+    const wrapsInput = isFreeform === true && !this.#hasFreeform;
+    return {
+      ...call,
+      name,
+      ...(namespace !== undefined && this.#hasNamespaces && { namespace }),
+      ...(isFreeform && this.#hasFreeform && { isFreeform }),
+      ...(wrapsInput && { arguments: JSON.stringify({ input: part.arguments }) }),
+    };
+  }
+
+  #register(tool: Exclude<Tool, { kind: "hosted" }>): string {
+    const name = this.#legal(tool.name, tool.namespace);
+    const key = this.#hasNamespaces ? `${tool.namespace ?? ""}/${name}` : name;
+    if (this.#originals.has(key)) {
+      throw new InvalidRequest(`Two tools would both be named "${name}" upstream; rename one.`, {
+        code: "duplicate_tool",
+        param: tool.path,
+      });
+    }
+    const becomesFunction = tool.kind === "freeform" && !this.#hasFreeform;
+    this.#originals.set(key, {
+      name: tool.name,
+      ...(tool.namespace !== undefined && { namespace: tool.namespace }),
+      isFreeform: becomesFunction,
+    });
+    this.#sentByCaller.set(tool.name, name);
+    if (name !== tool.name || becomesFunction) this.isIdentity = false;
+    return name;
+  }
+
+  #legal(name: string, namespace: string | undefined): string {
+    const flat = namespace === undefined || this.#hasNamespaces ? name : `${namespace}__${name}`;
+    if (flat.length <= MAX_TOOL_NAME_CHARS && LEGAL_NAME.test(flat)) return flat;
+    const hash = createHash("sha256").update(flat).digest("hex").slice(0, 8);
+    const prefix = flat.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, MAX_TOOL_NAME_CHARS - 9);
+    return `${prefix}_${hash}`;
+  }
+}
+
+function restoreEvents(names: ToolNames, emit: EmitReplyEvent): EmitReplyEvent {
+  let freeform: FreeformInput | undefined;
+  return (event) => {
+    if (event.type === "open" && event.kind === "toolCall") {
+      const original = names.original(event.name);
+      freeform = original?.isFreeform ? new FreeformInput() : undefined;
+      return emit({ ...event, ...(original && restored(original)) });
+    }
+    if (!freeform) return emit(event);
+    const text =
+      event.type === "delta"
+        ? freeform.push(event.text)
+        : event.type === "close"
+          ? freeform.end()
+          : "";
+    if (text !== "") emit({ type: "delta", text });
+    if (event.type === "close" || event.type === "error") freeform = undefined;
+    if (event.type !== "delta") emit(event);
+  };
+}
+
+function restored({ name, namespace, isFreeform }: Original) {
+  return {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(isFreeform && { isFreeform: true }),
+  };
+}
+
+function restoreReply(names: ToolNames, reply: Reply): Reply {
+  const parts = reply.parts.map((part) => {
+    const original = part.kind === "toolCall" ? names.original(part.name) : undefined;
+    if (part.kind !== "toolCall" || !original) return part;
+    return {
+      ...part,
+      ...restored(original),
+      ...(original.isFreeform && { arguments: unwrapFreeform(part.arguments) }),
+    };
+  });
+  return { ...reply, parts };
+}

@@ -1,0 +1,206 @@
+// The translate lane: caller and upstream speak different dialects, and everything crosses through the
+// canonical conversation. What cannot cross is refused with its JSON path or named in x-parley-lossy.
+
+import type { OutboundResponse } from "#platform";
+import {
+  isJsonObject,
+  parseJson,
+  type ConversationRequest,
+  type Json,
+  type JsonObject,
+} from "#wire";
+import { UpstreamFailed } from "../errors.ts";
+import type { Format, ReplyContext } from "../formats/format.ts";
+import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
+import type { CatalogModel } from "../models/catalog.ts";
+import { callerHeaders } from "./crossing-headers.ts";
+import { connectionFailed } from "./dispatch.ts";
+import type { Exchange } from "./exchange.ts";
+import type { OnEnd } from "./same-format.ts";
+import { streamResponse } from "./stream-response.ts";
+import { createStreamTranslation, type StreamTranslation } from "./stream-translation.ts";
+import { adaptTools, type AdaptedTools } from "./tool-adaptation.ts";
+import { checkToolPairs } from "./turn-order.ts";
+
+/** How long a begun stream may show no content before its headers go out all the same. */
+export const MAX_HOLD_MS = 1_000;
+
+/** A request ready for an upstream of another dialect. */
+export interface Translation {
+  readonly request: ConversationRequest;
+  readonly body: string;
+  readonly tools: AdaptedTools;
+  readonly losses: Losses;
+}
+
+/** Decodes, fits and encodes a request. Throws InvalidRequest naming the path of what cannot cross. */
+export function translateRequest(
+  body: JsonObject,
+  from: Format,
+  to: Format,
+  { target, hostedTools }: { target: CatalogModel; hostedTools: "drop" | "reject" },
+): Translation {
+  const losses = new Losses();
+  const request = from.decodeRequest(body, { losses });
+  checkToolPairs(request);
+  const { provider, model } = target;
+  const { quirks } = provider;
+  const tools = adaptTools(request, { format: to.id, quirks }, { hostedTools, losses });
+  const encoded = to.encodeRequest(tools.request, {
+    provider: provider.id,
+    model: model.id,
+    ...(model.maxOutputTokens !== undefined && { maxOutputTokens: model.maxOutputTokens }),
+    quirks,
+    losses,
+  });
+  return { request, body: JSON.stringify(encoded), tools, losses };
+}
+
+interface Answer {
+  readonly response: OutboundResponse;
+  readonly exchange: Exchange;
+  readonly from: Format;
+  readonly provider: string;
+  readonly translation: Translation;
+  readonly reply: ReplyContext;
+}
+
+function headersOf({ response, exchange, translation, reply }: Answer): Record<string, string> {
+  const lost = [translation.losses.toString(), reply.losses.toString()].filter(
+    (text) => text !== "",
+  );
+  return {
+    ...callerHeaders(response.headers, exchange.id),
+    ...(lost.length > 0 && { [LOSSY_HEADER]: lost.join(", ") }),
+  };
+}
+
+/** Translates a whole reply. Throws UpstreamFailed when the upstream's is none. */
+export async function translateReply(answer: Answer, onEnd: OnEnd): Promise<Response> {
+  const { response, exchange, from, provider, translation, reply: context } = answer;
+  const decoded = from.decodeReply(await readWhole(response), {
+    provider,
+    losses: context.losses,
+    newId: context.newId,
+  });
+  const reply = translation.tools.restoreReply(decoded);
+  const body = exchange.format.encodeReply(reply, context);
+  onEnd("completed", reply.usage);
+  return Response.json(body, { headers: headersOf(answer) });
+}
+
+async function readWhole(response: OutboundResponse): Promise<Json> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await response.bytes());
+  } catch (error) {
+    throw connectionFailed(error);
+  }
+  try {
+    const json = parseJson(text);
+    if (isJsonObject(json)) return json;
+  } catch (cause) {
+    throw notJson(cause);
+  }
+  throw notJson(undefined);
+}
+
+function notJson(cause: unknown): UpstreamFailed {
+  const message = "The upstream answered with something that is no JSON object.";
+  return new UpstreamFailed({ kind: "bad_gateway", message }, { cause });
+}
+
+/** Translates a stream. A failure before any content is thrown, so that it becomes a real status. */
+export async function translateStream(
+  answer: Answer,
+  onEnd: OnEnd,
+  { keepAliveMs }: { keepAliveMs: number },
+): Promise<Response> {
+  const { response, exchange, from, provider, translation, reply } = answer;
+  const { format } = exchange;
+  const stream = createStreamTranslation({
+    from,
+    to: format,
+    upstream: { provider, losses: reply.losses, newId: reply.newId },
+    reply,
+    restore: translation.tools.restoreEvents,
+  });
+  const reader = new TranslatedReader(response, stream);
+  const held = await reader.hold();
+  if (stream.failure && !stream.hasBegun) {
+    response.cancel();
+    throw new UpstreamFailed(stream.failure, {
+      headers: callerHeaders(response.headers, exchange.id),
+    });
+  }
+  const headers = headersOf(answer);
+  let first: string | undefined = held;
+  return streamResponse(
+    {
+      next: async () => {
+        if (first === undefined) return reader.read();
+        const text = first;
+        first = undefined;
+        return text;
+      },
+      keepAlive: () => stream.keepAlive,
+      done: (isComplete) => {
+        response.cancel();
+        onEnd(outcomeOf(stream, isComplete), stream.usage);
+      },
+    },
+    { headers, keepAliveMs },
+  );
+}
+
+function outcomeOf(stream: StreamTranslation, isComplete: boolean) {
+  if (!stream.isOver || !isComplete) return "client_gone";
+  return stream.failure ? "failed" : "completed";
+}
+
+/** Pulls translated text out of a response, first held back, then read by read. */
+class TranslatedReader {
+  readonly #response: OutboundResponse;
+  readonly #stream: StreamTranslation;
+  #waiting: Promise<string | undefined> | undefined;
+
+  constructor(response: OutboundResponse, stream: StreamTranslation) {
+    this.#response = response;
+    this.#stream = stream;
+  }
+
+  /** Reads until there is content, an end, or MAX_HOLD_MS have passed since the first bytes. */
+  async hold(): Promise<string> {
+    let text = (await this.read()) ?? "";
+    const timer = Promise.withResolvers<undefined>();
+    const timeout = setTimeout(() => timer.resolve(undefined), MAX_HOLD_MS);
+    while (!this.#stream.hasBegun && !this.#stream.isOver) {
+      this.#waiting = this.#next();
+      const more = await Promise.race([this.#waiting, timer.promise]);
+      if (more === undefined) break;
+      this.#waiting = undefined;
+      text += more;
+    }
+    clearTimeout(timeout);
+    return text;
+  }
+
+  /** The next text; undefined at the end. Never throws: a broken connection reads as an error event. */
+  read(): Promise<string | undefined> {
+    const waiting = this.#waiting;
+    if (!waiting) return this.#next();
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  async #next(): Promise<string | undefined> {
+    if (this.#stream.isOver) return undefined;
+    try {
+      const bytes = await this.#response.read();
+      return bytes ? this.#stream.push(bytes) : this.#stream.end();
+    } catch (error) {
+      const { failure } = connectionFailed(error);
+      return this.#stream.fail(failure);
+    }
+  }
+}

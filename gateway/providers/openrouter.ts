@@ -1,0 +1,17 @@
+// OpenRouter: many models behind one Chat endpoint. Its ids hold a slash (`vendor/model`), so they are
+// always asked for as `openrouter/vendor/model`.
+
+import { bearer, type Provider } from "./provider.ts";
+
+/** openrouter.ai with an API key. */
+export const openrouter: Provider = {
+  id: "openrouter",
+  name: "OpenRouter",
+  formats: ["chat"],
+  baseUrl: "https://openrouter.ai/api/v1",
+  quirks: { hasLegacyMaxTokens: true, hasNoDeveloperRole: true, hasNoFreeformTools: true },
+  takesUnlistedModels: true,
+  needsKey: true,
+  authorize: bearer,
+  models: [],
+};

@@ -1,0 +1,58 @@
+// What the simulator reads of a request: the last thing said, whether tools were answered, which tools are
+// offered. Lenient on purpose: a client under test with odd fields still gets its answer.
+
+import { isJsonObject, type Json, type JsonObject } from "#wire";
+
+/** The little of a request that scenarios depend on. */
+export interface Prompt {
+  /** Text of the last message of the user. */
+  readonly text: string;
+  /** Names of the function tools offered. */
+  readonly tools: readonly string[];
+  /** True when the conversation ends in tool results. */
+  readonly hasResults: boolean;
+  readonly isStream: boolean;
+  /** Chat `stream_options.include_usage`. */
+  readonly includeUsage: boolean;
+  readonly bodyChars: number;
+}
+
+/** Reads a body of any of the three dialects. */
+export function readPrompt(body: JsonObject, bodyChars: number): Prompt {
+  const items = listOf(body["messages"] ?? body["input"]);
+  const users = items.filter((item) => item["role"] === "user" && textOf(item["content"]) !== "");
+  const last = items.at(-1);
+  const options = body["stream_options"];
+  return {
+    text: typeof body["input"] === "string" ? body["input"] : textOf(users.at(-1)?.["content"]),
+    tools: listOf(body["tools"]).flatMap(toolName),
+    hasResults: last !== undefined && isResult(last),
+    isStream: body["stream"] === true,
+    includeUsage: isJsonObject(options) && options["include_usage"] === true,
+    bodyChars,
+  };
+}
+
+function listOf(value: Json | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
+
+function textOf(content: Json | undefined): string {
+  if (typeof content === "string") return content;
+  return listOf(content)
+    .map((part) => part["text"])
+    .filter((text) => typeof text === "string")
+    .join("\n");
+}
+
+function toolName(tool: JsonObject): string[] {
+  const inner = isJsonObject(tool["function"]) ? tool["function"] : tool;
+  return typeof inner["name"] === "string" ? [inner["name"]] : [];
+}
+
+function isResult(item: JsonObject): boolean {
+  if (item["role"] === "tool") return true;
+  const type = item["type"];
+  if (type === "function_call_output" || type === "custom_tool_call_output") return true;
+  return listOf(item["content"]).some((part) => part["type"] === "tool_result");
+}
