@@ -1,0 +1,160 @@
+// `agent auth-gateway`: run a gateway on a broker's credentials, print its key, ask whether it answers.
+// Holds no provider credential of its own; without a configured broker it uses this host's.
+
+import { brokerBind, environmentKeys } from "#broker";
+import {
+  BrokerClient,
+  RemoteCredentials,
+  resolveBrokerConnection,
+  resolveBrokerToken,
+} from "#broker/client";
+import { gatewayBind, GATEWAY_TOKEN_PREFIX, gatewayTokenPath, startGateway } from "#gateway";
+import { readOrCreateToken, rotateToken, type Config } from "#platform";
+import { CliError, EXIT_CODES } from "../cli-error.ts";
+import type { CliCommand, CommandContext } from "../command.ts";
+import { logLevel } from "../config-keys.ts";
+import { addKeyOptions, keyFlags } from "../key-options.ts";
+import { openProcessLog } from "../process-log.ts";
+import { untilStopped } from "../until-stopped.ts";
+
+/** How long `status` waits for an answer. */
+export const STATUS_TIMEOUT_MS = 3_000;
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** `agent auth-gateway`. */
+export const authGatewayCommand: CliCommand = {
+  name: "auth-gateway",
+  summary: "serve models from a broker's credentials: serve, token, status",
+  register(command, context) {
+    const serving = [gatewayBind, logLevel];
+    const serve = command
+      .command("serve")
+      .description("run the gateway until Ctrl-C")
+      .option("--config <file>", "read this configuration file over the others")
+      .option("--json", "print one line of JSON when ready")
+      .addHelpText(
+        "after",
+        "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host.",
+      );
+    addKeyOptions(serve, serving);
+    serve.action((options: JsonOption & { config?: string }) =>
+      serveGateway(context, context.loadConfig(keyFlags(serve, serving), options.config), options),
+    );
+    command
+      .command("token")
+      .description("print the key that the gateway's clients send")
+      .option(
+        "--regenerate",
+        "make a new one; every client needs it then, a running gateway a restart",
+      )
+      .option("--json", 'print {"token":…}')
+      .action((options: JsonOption & { regenerate?: boolean }) => printToken(context, options));
+    command
+      .command("status")
+      .description("ask the gateway whether it answers; exit code 4 when it does not")
+      .option("--json", "print the answer as JSON")
+      .action((options: JsonOption) => printStatus(context, options));
+  },
+};
+
+async function serveGateway(
+  context: CommandContext,
+  config: Config,
+  { json }: JsonOption,
+): Promise<void> {
+  const { env } = context;
+  const log = openProcessLog(config, context);
+  const stopped = untilStopped();
+  const connection =
+    (await resolveBrokerConnection(config, env)) ?? (await localBroker(config, context));
+  const credentials = await RemoteCredentials.open(new BrokerClient(connection)).catch(
+    (cause: unknown) => {
+      throw new CliError(
+        "broker_unreachable",
+        `The broker at ${connection.url} cannot be used: ${message(cause)}`,
+        {
+          exitCode: EXIT_CODES.unreachable,
+          hint: "Start one with `agent auth-broker serve`, or set auth.broker.url and auth.broker.token.",
+          cause,
+        },
+      );
+    },
+  );
+  try {
+    const offered = environmentKeys(env);
+    const gateway = await startGateway({
+      config,
+      env,
+      log,
+      credentials,
+      environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
+    });
+    const { url, token, providers } = gateway;
+    context.stdout(
+      json
+        ? `${JSON.stringify({ gateway: { url, key: token }, broker: { url: connection.url } })}\n`
+        : `Gateway at ${url}, credentials from ${connection.url}\nKey: agent auth-gateway token\nProviders: ${providers.filter((id) => !id.startsWith("sim-")).join(", ")}\nCtrl-C stops it.\n`,
+    );
+    await stopped;
+    log.info("stopping");
+    await gateway.stop();
+  } finally {
+    await credentials.stop();
+  }
+}
+
+async function localBroker(config: Config, { env }: CommandContext) {
+  const token = await resolveBrokerToken(config, env);
+  if (token) return { url: `http://${config.get(brokerBind)}`, token };
+  throw new CliError("no_broker", "No broker is configured, and this host has never run one.", {
+    exitCode: EXIT_CODES.unreachable,
+    hint: "Run `agent up` for broker and gateway together, or set auth.broker.url and auth.broker.token.",
+  });
+}
+
+function printToken(
+  context: CommandContext,
+  { regenerate, json }: JsonOption & { regenerate?: boolean },
+) {
+  const path = gatewayTokenPath(context.env);
+  const token = regenerate
+    ? rotateToken(path, GATEWAY_TOKEN_PREFIX)
+    : readOrCreateToken(path, GATEWAY_TOKEN_PREFIX);
+  context.stdout(json ? `${JSON.stringify({ token })}\n` : `${token}\n`);
+}
+
+async function printStatus(context: CommandContext, { json }: JsonOption): Promise<void> {
+  const url = `http://${context.loadConfig().get(gatewayBind)}`;
+  const health = await askHealth(url);
+  if (json) context.stdout(`${JSON.stringify({ url, ...health })}\n`);
+  else if (health.ok) context.stdout(`Gateway at ${url} answers, version ${health.version}.\n`);
+  if (health.ok) return;
+  throw new CliError("gateway_unreachable", `No gateway answers at ${url}: ${health.reason}`, {
+    exitCode: EXIT_CODES.unreachable,
+    hint: "Start it with `agent up` or `agent auth-gateway serve`; gateway.bind says where it is looked for.",
+  });
+}
+
+type Health = { ok: true; version: string } | { ok: false; reason: string };
+
+async function askHealth(url: string): Promise<Health> {
+  try {
+    const response = await fetch(`${url}/healthz`, {
+      signal: AbortSignal.timeout(STATUS_TIMEOUT_MS),
+      redirect: "error",
+    });
+    const body: unknown = await response.json();
+    const isHealth = typeof body === "object" && body !== null && "version" in body;
+    if (response.ok && isHealth) return { ok: true, version: String(body.version) };
+    return { ok: false, reason: `something else answers there (HTTP ${response.status})` };
+  } catch (error) {
+    return { ok: false, reason: message(error) };
+  }
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

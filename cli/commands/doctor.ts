@@ -1,0 +1,181 @@
+// `agent doctor`: looks at everything a run depends on and says, line by line, what holds and how to fix what
+// does not. Changes nothing, contacts nobody but servers on this machine, prints no secret.
+
+import { existsSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { ENVIRONMENT_VARIABLES, brokerBind, environmentKeys, Vault, vaultPath } from "#broker";
+import { gatewayBind, listProviders, providersKey } from "#gateway";
+import {
+  ConfigError,
+  formatBindAddress,
+  homeDirectory,
+  parseBindAddress,
+  type BindAddress,
+  type Config,
+  VERSION,
+} from "#platform";
+import { CliError } from "../cli-error.ts";
+import type { CliCommand, CommandContext } from "../command.ts";
+
+/** One finding. */
+export interface Check {
+  readonly name: string;
+  readonly status: "ok" | "warning" | "failed";
+  readonly detail: string;
+  readonly fix?: string;
+}
+
+const MARKS = { ok: "ok  ", warning: "warn", failed: "FAIL" } as const;
+
+/** `agent doctor`. */
+export const doctorCommand: CliCommand = {
+  name: "doctor",
+  summary: "check this installation and say how to fix what is wrong",
+  register(command, context) {
+    command
+      .option("--json", "print the findings as JSON")
+      .action(async ({ json }: { json?: boolean }) => {
+        const checks = await examine(context);
+        if (json) context.stdout(`${JSON.stringify({ version: VERSION, checks }, null, 2)}\n`);
+        else context.stdout(checks.map(line).join(""));
+        const failed = checks.filter((check) => check.status === "failed").length;
+        if (failed > 0)
+          throw new CliError("unhealthy", `${failed} of ${checks.length} checks failed.`);
+      });
+  },
+};
+
+function line({ name, status, detail, fix }: Check): string {
+  return `${MARKS[status]}  ${name.padEnd(14)} ${detail}\n${fix ? `      ${"".padEnd(14)} → ${fix}\n` : ""}`;
+}
+
+async function examine(context: CommandContext): Promise<Check[]> {
+  const config = readConfig(context);
+  const base = [checkRuntime(), checkRequestLimit(context), checkHome(context), config.check];
+  if (!config.value) return base;
+  return [
+    ...base,
+    checkVault(context),
+    ...checkCredentials(context, config.value),
+    await checkBind("gateway.bind", config.value.get(gatewayBind)),
+    await checkBind("broker.bind", config.value.get(brokerBind)),
+  ];
+}
+
+function checkRuntime(): Check {
+  return { name: "runtime", status: "ok", detail: `Parley ${VERSION} on Bun ${Bun.version}` };
+}
+
+function checkRequestLimit({ env }: CommandContext): Check {
+  const limit = Number(env["BUN_CONFIG_MAX_HTTP_REQUESTS"] ?? 256);
+  const detail = `up to ${limit} upstream requests at once`;
+  if (limit > 256) return { name: "requests", status: "ok", detail };
+  return {
+    name: "requests",
+    status: "warning",
+    detail: `${detail}; further ones wait in silence`,
+    fix: "start through bin/agent.mjs, or set BUN_CONFIG_MAX_HTTP_REQUESTS=65336 before Bun starts",
+  };
+}
+
+function checkHome({ env }: CommandContext): Check {
+  const path = homeDirectory(env);
+  if (!existsSync(path)) {
+    return { name: "home", status: "ok", detail: `${path} will be made on first use` };
+  }
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0) return { name: "home", status: "ok", detail: `${path} is private` };
+  return {
+    name: "home",
+    status: "failed",
+    detail: `${path} is open to other users (mode ${mode.toString(8)})`,
+    fix: `chmod 700 ${path}`,
+  };
+}
+
+function readConfig(context: CommandContext): { check: Check; value?: Config } {
+  try {
+    const value = context.loadConfig();
+    const files = value.files.filter((file) => file.exists).map((file) => file.path);
+    const detail =
+      files.length > 0 ? `valid: ${files.join(", ")}` : "no file; every setting is its default";
+    return { check: { name: "config", status: "ok", detail }, value };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const detail = error.problems.map(({ where, message }) => `${where}: ${message}`).join("; ");
+    const fix = "correct it there; `agent config list` shows the settings";
+    return { check: { name: "config", status: "failed", detail, fix } };
+  }
+}
+
+function checkVault({ env }: CommandContext): Check {
+  const home = homeDirectory(env);
+  if (!existsSync(vaultPath(home))) {
+    return { name: "vault", status: "ok", detail: "none yet; made on first use" };
+  }
+  try {
+    const vault = Vault.open(home);
+    try {
+      const { length } = vault.list();
+      return { name: "vault", status: "ok", detail: `opens; ${length} credentials` };
+    } finally {
+      vault.close();
+    }
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { name: "vault", status: "failed", detail };
+  }
+}
+
+function checkCredentials({ env }: CommandContext, config: Config): Check[] {
+  const offered = environmentKeys(env).map(({ provider, variable }) => `${provider} (${variable})`);
+  const overrides = config.get(providersKey);
+  const checks: Check[] = [
+    offered.length > 0
+      ? { name: "environment", status: "ok", detail: `offers keys of ${offered.join(", ")}` }
+      : {
+          name: "environment",
+          status: "warning",
+          detail: "offers no provider key; sim/* models work without one",
+          fix: `set one, e.g. ${Object.values(ENVIRONMENT_VARIABLES).flat().slice(0, 2).join(" or ")}, or store one in the broker`,
+        },
+  ];
+  try {
+    listProviders(overrides, env, { hasSimulator: false });
+    const ids = Object.keys(overrides);
+    if (ids.length > 0) checks.push({ name: "providers", status: "ok", detail: ids.join(", ") });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    checks.push({ name: "providers", status: "failed", detail });
+  }
+  return checks;
+}
+
+async function checkBind(name: string, text: string): Promise<Check> {
+  try {
+    const bind = parseBindAddress(text);
+    const problem = await tryBind(bind);
+    if (!problem) return { name, status: "ok", detail: `${formatBindAddress(bind)} is free` };
+    if (problem !== "EADDRINUSE") return { name, status: "failed", detail: `${text}: ${problem}` };
+    return {
+      name,
+      status: "warning",
+      detail: `${formatBindAddress(bind)} is in use; fine if that is your running agent`,
+      fix: `agent up --${name.replace(".", "-")} ${bind.hostname}:0 takes a free port`,
+    };
+  } catch (error) {
+    return {
+      name,
+      status: "failed",
+      detail: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
+
+function tryBind({ hostname, port }: BindAddress): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, hostname, () => server.close(() => resolve(undefined)));
+  });
+}

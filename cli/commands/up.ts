@@ -1,0 +1,100 @@
+// `agent up`: broker and gateway in one process on this machine; what `npm start` runs. Binds loopback unless
+// told otherwise, and prints the key that its clients need, once, on stdout.
+
+import { brokerBind, environmentKeys, startBroker, VaultCredentials, type Broker } from "#broker";
+import { gatewayBind, startGateway, type Gateway } from "#gateway";
+import { logLevel } from "../config-keys.ts";
+import type { CliCommand, CommandContext } from "../command.ts";
+import { addKeyOptions, keyFlags } from "../key-options.ts";
+import { openProcessLog } from "../process-log.ts";
+import { untilStopped } from "../until-stopped.ts";
+
+const EXAMPLES = `
+Examples:
+  agent up                                  the defaults: gateway on port 4000, broker on 8765
+  agent up --gateway-bind 127.0.0.1:0       any free port
+  ANTHROPIC_API_KEY=… agent up              serve Anthropic's models with that key
+
+Keys in the environment are used for this run and never stored. Ctrl-C stops both servers.`;
+
+interface UpOptions {
+  readonly json?: boolean;
+  readonly config?: string;
+}
+
+/** `agent up`. */
+export const upCommand: CliCommand = {
+  name: "up",
+  summary: "run broker and gateway here, for one person",
+  register(command, context) {
+    const keys = [gatewayBind, brokerBind, logLevel];
+    addKeyOptions(command, keys);
+    command
+      .option("--config <file>", "read this configuration file over the others")
+      .option("--json", "print one line of JSON when ready")
+      .addHelpText("after", EXAMPLES)
+      .action((options: UpOptions) => up(context, options, keyFlags(command, keys)));
+  },
+};
+
+type Flags = ReturnType<typeof keyFlags>;
+
+async function up(context: CommandContext, options: UpOptions, flags: Flags): Promise<void> {
+  const config = context.loadConfig(flags, options.config);
+  const log = openProcessLog(config, context);
+  const { env } = context;
+  const offered = environmentKeys(env);
+  const stopped = untilStopped();
+  const broker = await startBroker({ config, env, log: log.child({ part: "broker" }) });
+  try {
+    const gateway = await startGateway({
+      config,
+      env,
+      log: log.child({ part: "gateway" }),
+      credentials: new VaultCredentials(broker.vault),
+      environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
+    });
+    try {
+      for (const { provider, variable } of offered) {
+        log.info("key from the environment is used for this run, not stored", {
+          provider,
+          variable,
+        });
+      }
+      context.stdout(options.json ? readyJson(gateway, broker) : readyText(gateway, broker));
+      await stopped;
+      log.info("stopping");
+    } finally {
+      await gateway.stop();
+    }
+  } finally {
+    await broker.stop();
+  }
+}
+
+function readyJson(gateway: Gateway, broker: Broker): string {
+  const ready = { gateway: { url: gateway.url, key: gateway.token }, broker: { url: broker.url } };
+  return `${JSON.stringify(ready)}\n`;
+}
+
+function readyText(gateway: Gateway, broker: Broker): string {
+  const providers = gateway.providers.filter((id) => !id.startsWith("sim-")).join(", ");
+  return `Parley is ready.
+
+  gateway    ${gateway.url}
+  key        ${gateway.token}
+  broker     ${broker.url}
+  providers  ${providers}
+
+Try it:
+  curl ${gateway.url}/v1/chat/completions -H "Authorization: Bearer ${gateway.token}" \\
+    -H "Content-Type: application/json" \\
+    -d '{"model":"sim/echo","messages":[{"role":"user","content":"Hello"}]}'
+
+Point your tools at it:
+  export OPENAI_BASE_URL=${gateway.url}/v1 OPENAI_API_KEY=${gateway.token}
+  export ANTHROPIC_BASE_URL=${gateway.url} ANTHROPIC_API_KEY=${gateway.token}
+
+Ctrl-C stops it.
+`;
+}

@@ -1,0 +1,34 @@
+// The process: the only file with side effects when it is loaded. Gives the commands their world and exits
+// with their code.
+
+import { version } from "../package.json";
+import type { CommandContext } from "./command.ts";
+import { runProgram } from "./program.ts";
+
+const stdout = (text: string) => void process.stdout.write(text);
+const stderr = (text: string) => void process.stderr.write(text);
+
+// Every part defines keys, so this loads them all: not for `agent --help`.
+async function openContext(): Promise<CommandContext> {
+  const [{ configKeys: keys }, { environment, loadConfig }] = await Promise.all([
+    import("./config-keys.ts"),
+    import("#platform"),
+  ]);
+  const env = environment();
+  const cwd = process.cwd();
+  return {
+    env,
+    cwd,
+    keys,
+    stdout,
+    stderr,
+    isTty: process.stderr.isTTY === true,
+    loadConfig: (flags = {}, file) =>
+      loadConfig({ keys, env, cwd, flags, ...(file !== undefined && { file }) }),
+  };
+}
+
+const code = await runProgram(process.argv.slice(2), { stdout, stderr, openContext, version });
+// A pipe may still hold the last lines.
+await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+process.exit(code);
