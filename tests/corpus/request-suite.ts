@@ -1,0 +1,114 @@
+// Every recorded request, and those of real coding agents, through the codecs to the two other formats:
+// taken, or refused with an InvalidRequest that says what and where; never anything else.
+
+import type { ConversationRequest, JsonObject, ToolCallPart } from "#wire";
+import { InvalidRequest } from "../../gateway/errors.ts";
+import type { Format } from "../../gateway/formats/format.ts";
+import { Losses } from "../../gateway/formats/losses.ts";
+import { adaptTools } from "../../gateway/pipeline/tool-adaptation.ts";
+import { checkToolPairs } from "../../gateway/pipeline/turn-order.ts";
+import type { Broken } from "./conservation.ts";
+import type { RecordedRequest } from "./corpus.ts";
+
+/** How requests fared: "taken", or the code of the refusal. */
+export type Tally = Map<string, number>;
+
+/** Everything that does not hold when `recorded` goes to an upstream of `to`. */
+export function* checkRequest(
+  recorded: RecordedRequest,
+  from: Format,
+  to: Format,
+  tally: Tally,
+): Iterable<Broken> {
+  const count = (key: string) => tally.set(key, (tally.get(key) ?? 0) + 1);
+  const losses = new Losses();
+  let request: ConversationRequest;
+  let body: JsonObject;
+  try {
+    request = from.decodeRequest(recorded.body, { losses });
+    body = encode(request, to, losses);
+  } catch (error) {
+    if (!(error instanceof InvalidRequest)) throw error;
+    count(error.code);
+    const { message, param, kind } = error.failure;
+    if (message === "") yield { invariant: "refusal", detail: "no message" };
+    if (param === undefined) yield { invariant: "refusal", detail: `no param: ${message}` };
+    if (kind !== "bad_request") yield { invariant: "refusal", detail: `kind ${kind}` };
+    // A coding agent cannot change its requests: to refuse them is to refuse the agent.
+    if (recorded.isAgent) yield { invariant: "agent", detail: `refused, ${message}` };
+    return;
+  }
+  count("taken");
+  try {
+    yield* compare(request, to.decodeRequest(body, { losses: new Losses() }), losses);
+  } catch (error) {
+    if (!(error instanceof InvalidRequest)) throw error;
+    yield { invariant: "reread", detail: error.message };
+  }
+}
+
+function encode(request: ConversationRequest, to: Format, losses: Losses): JsonObject {
+  checkToolPairs(request);
+  const upstream = { format: to.id, quirks: {} };
+  const adapted = adaptTools(request, upstream, { hostedTools: "drop", losses });
+  return to.encodeRequest(adapted.request, {
+    provider: "recorded",
+    model: "upstream-model",
+    maxOutputTokens: 64_000,
+    quirks: {},
+    losses,
+  });
+}
+
+// What was written must be readable as the same conversation. Text may be added (a note in the place of a
+// provider's own tool), but only where a loss is named; none may be taken away.
+function* compare(
+  sent: ConversationRequest,
+  arrived: ConversationRequest,
+  losses: Losses,
+): Iterable<Broken> {
+  const before = digest(sent);
+  const after = digest(arrived);
+  const differ = (invariant: string, expected: string, actual: string) => ({
+    invariant,
+    detail: `${expected.slice(0, 200)} became ${actual.slice(0, 200)}`,
+  });
+  for (const key of ["calls", "results"] as const) {
+    if (before[key] !== after[key]) yield differ(key, before[key], after[key]);
+  }
+  const whole = after.texts.join("");
+  let at = 0;
+  for (const text of before.texts) {
+    const found = whole.indexOf(text, at);
+    if (found === -1) yield differ("text", text, whole.slice(at));
+    else at = found + text.length;
+  }
+  const isAdded = whole !== before.texts.join("");
+  if (isAdded && losses.isEmpty) yield differ("text", before.texts.join(""), whole);
+}
+
+function digest(request: ConversationRequest) {
+  const parts = request.turns.flatMap((turn) => turn.parts);
+  const calls = parts.filter((part) => part.kind === "toolCall");
+  const results = parts.filter((part) => part.kind === "toolResult");
+  const texts = [...request.instructions, ...parts].filter((part) => part.kind === "text");
+  return {
+    calls: JSON.stringify(calls.map((call) => [flatName(call), normal(call.arguments)])),
+    results: JSON.stringify(results.map(({ parts: each }) => each.map(({ kind }) => kind))),
+    // Messages refuses blank text, so its encoder leaves it out.
+    texts: texts.map(({ text }) => text).filter((text) => text.trim() !== ""),
+  };
+}
+
+function flatName({ name, namespace }: ToolCallPart): string {
+  return namespace === undefined ? name : `${namespace}__${name}`;
+}
+
+// Arguments that crossed an object dialect come back printed anew.
+function normal(json: string): string {
+  try {
+    return JSON.stringify(JSON.parse(json));
+  } catch {
+    return json;
+  }
+}
