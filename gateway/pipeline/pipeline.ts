@@ -75,6 +75,8 @@ function readHead(bytes: Uint8Array): Head {
   } catch (error) {
     throw invalidJson(error);
   }
+  if (firstByte(bytes) !== OPENING_BRACE)
+    throw new InvalidRequest("The body must be a JSON object.");
   const model = valueAt(bytes, scan, "model");
   if (typeof model !== "string" || model === "") {
     const message = "model: required, the id of a model such as those of GET /v1/models";
@@ -85,6 +87,12 @@ function readHead(bytes: Uint8Array): Head {
     throw new InvalidRequest("stream: expected true or false", { param: "stream" });
   }
   return { model, isStream: stream === true, scan };
+}
+
+const OPENING_BRACE = 0x7b;
+
+function firstByte(bytes: Uint8Array): number | undefined {
+  return bytes.find((byte) => byte > 0x20);
 }
 
 function valueAt(bytes: Uint8Array, scan: JsonScan, name: string): Json | undefined {

@@ -5,6 +5,7 @@ import { createParser, type ParseError } from "eventsource-parser";
 import type { EmitReplyEvent, Failure, ReplyEvent, Usage } from "#wire";
 import type { Format, ReplyContext, UpstreamContext } from "../formats/format.ts";
 import { LOSSY_HEADER } from "../formats/losses.ts";
+import { ESTIMATED, estimateUsage, USAGE_HEADER } from "./usage-estimate.ts";
 
 /** Longest SSE event an upstream may send; one image in base64 fits. */
 export const MAX_EVENT_CHARS = 32 * 1024 * 1024;
@@ -35,6 +36,8 @@ interface TranslationOptions {
   readonly reply: ReplyContext;
   /** Undoes the tool adaptation of the request. */
   readonly restore?: (emit: EmitReplyEvent) => EmitReplyEvent;
+  /** Length of the request, for an estimate where the upstream reports no usage. */
+  readonly inputChars?: number;
 }
 
 /** Builds the translation of one stream. */
@@ -49,14 +52,18 @@ class Translation implements StreamTranslation {
   readonly #text = new TextDecoder();
   readonly #emit: EmitReplyEvent;
   readonly #reply: ReplyContext;
+  readonly #inputChars: number;
+  #outputChars = 0;
   #out = "";
   hasBegun = false;
   isOver = false;
   failure: Failure | undefined;
   usage: Usage | undefined;
 
-  constructor({ from, to, upstream, reply, restore = (emit) => emit }: TranslationOptions) {
+  constructor(options: TranslationOptions) {
+    const { from, to, upstream, reply, restore = (emit) => emit, inputChars = 0 } = options;
     this.#reply = reply;
+    this.#inputChars = inputChars;
     this.#encoder = to.createStreamEncoder(reply);
     this.#emit = restore((event) => this.#receive(event));
     const decoder = from.createStreamDecoder(this.#emit, upstream);
@@ -103,17 +110,39 @@ class Translation implements StreamTranslation {
 
   #receive(event: ReplyEvent): void {
     if (this.isOver) return;
-    if (event.type === "finish" || event.type === "error") {
-      this.isOver = true;
-      if (event.type === "error") this.failure = event.failure;
-      else this.usage = event.usage;
-      const late = this.#reply.losses.toString();
-      // The header went out with the first byte; what was lost since is named where it still can be.
-      if (this.hasBegun && late !== "") this.#out += `: ${LOSSY_HEADER}: ${late}\n\n`;
-    } else if (event.type !== "start" && event.type !== "ping") {
-      this.hasBegun = true;
+    switch (event.type) {
+      case "finish":
+        return this.#finish(event);
+      case "error":
+        this.failure = event.failure;
+        this.#note(LOSSY_HEADER, this.#reply.losses.toString());
+        this.isOver = true;
+        break;
+      case "delta":
+        this.#outputChars += event.text.length;
+        break;
+      case "start":
+      case "ping":
+        break;
+      default:
+        this.hasBegun = true;
     }
     this.#out += this.#encoder.encode(event);
+  }
+
+  #finish(event: Extract<ReplyEvent, { type: "finish" }>): void {
+    this.isOver = true;
+    this.usage =
+      event.usage ??
+      estimateUsage({ inputChars: this.#inputChars, outputChars: this.#outputChars });
+    this.#note(LOSSY_HEADER, this.#reply.losses.toString());
+    if (this.usage.isEstimated) this.#note(USAGE_HEADER, ESTIMATED);
+    this.#out += this.#encoder.encode({ ...event, usage: this.usage });
+  }
+
+  /** The headers went out with the first byte; what is known only now is said where it still can be. */
+  #note(header: string, value: string): void {
+    if (this.hasBegun && value !== "") this.#out += `: ${header}: ${value}\n\n`;
   }
 
   #parseError(error: ParseError): void {

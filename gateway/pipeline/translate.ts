@@ -21,6 +21,7 @@ import { streamResponse } from "./stream-response.ts";
 import { createStreamTranslation, type StreamTranslation } from "./stream-translation.ts";
 import { adaptTools, type AdaptedTools } from "./tool-adaptation.ts";
 import { checkToolPairs } from "./turn-order.ts";
+import { ESTIMATED, USAGE_HEADER, withUsage } from "./usage-estimate.ts";
 
 /** How long a begun stream may show no content before its headers go out all the same. */
 export const MAX_HOLD_MS = 1_000;
@@ -83,10 +84,15 @@ export async function translateReply(answer: Answer, onEnd: OnEnd): Promise<Resp
     losses: context.losses,
     newId: context.newId,
   });
-  const reply = translation.tools.restoreReply(decoded);
+  const reply = withUsage(translation.tools.restoreReply(decoded), translation.body.length);
   const body = exchange.format.encodeReply(reply, context);
-  onEnd("completed", reply.usage);
-  return Response.json(body, { headers: headersOf(answer) });
+  const { usage } = reply;
+  onEnd("completed", usage);
+  const headers = {
+    ...headersOf(answer),
+    ...(usage.isEstimated && { [USAGE_HEADER]: ESTIMATED }),
+  };
+  return Response.json(body, { headers });
 }
 
 async function readWhole(response: OutboundResponse): Promise<Json> {
@@ -124,6 +130,7 @@ export async function translateStream(
     upstream: { provider, losses: reply.losses, newId: reply.newId },
     reply,
     restore: translation.tools.restoreEvents,
+    inputChars: translation.body.length,
   });
   const reader = new TranslatedReader(response, stream);
   const held = await reader.hold();

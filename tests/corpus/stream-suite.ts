@@ -6,6 +6,7 @@ import { ReplyAssembler } from "#wire";
 import { GatewayError } from "../../gateway/errors.ts";
 import type { Format } from "../../gateway/formats/format.ts";
 import { createStreamTranslation } from "../../gateway/pipeline/stream-translation.ts";
+import { ESTIMATED, USAGE_HEADER, withUsage } from "../../gateway/pipeline/usage-estimate.ts";
 import type { Expectation } from "../grammar/findings.ts";
 import { grammars } from "../grammar/grammar.ts";
 import type { Outcome } from "../grammar/outcome.ts";
@@ -13,14 +14,21 @@ import { readFrames } from "../grammar/sse.ts";
 import { type Broken, brokenInvariants } from "./conservation.ts";
 import { ALIAS, plainRequest, replyContext, upstreamContext } from "./contexts.ts";
 import type { RecordedCase } from "./corpus.ts";
-import { inReads, MAX_SINGLE_BYTE_BODY } from "./upstream.ts";
+import { inReads, MAX_SINGLE_BYTE_BODY } from "../scripted-upstream.ts";
 
 /** Everything that does not hold when `recorded` is streamed to a client of `to`. */
 export function* checkStream(recorded: RecordedCase, from: Format, to: Format): Iterable<Broken> {
   const source = grammars[from.id].readStream(new TextDecoder().decode(recorded.body));
   const output = translate(recorded.body, { from, to });
-  // An upstream that reports no usage leaves a codec nothing to report.
-  yield* violations(output, to, source.usage && { includeUsage: true });
+  yield* violations(output, to, { includeUsage: true });
+  const isMarked = output.includes(`: ${USAGE_HEADER}: ${ESTIMATED}`);
+  const isFinished = !grammars[to.id].readStream(output).error;
+  if (isFinished && isMarked === (source.usage !== undefined)) {
+    yield {
+      invariant: "usage",
+      detail: isMarked ? "reported, yet marked as estimated" : "an unmarked guess",
+    };
+  }
   if (to.id === "chat") {
     const silent = { includeUsage: false };
     yield* violations(translate(recorded.body, { from, to, ...silent }), to, silent);
@@ -75,7 +83,7 @@ function* unlikeWhole(
   }
   let body: unknown;
   try {
-    body = to.encodeReply(assembler.reply, replyContext(plainRequest()));
+    body = to.encodeReply(withUsage(assembler.reply, 0), replyContext(plainRequest()));
   } catch (error) {
     if (!(error instanceof GatewayError) || !streamed.error) throw error;
     return;

@@ -13,15 +13,17 @@ export function encodeInput(request: ConversationRequest, target: Target): JsonO
   const role = target.quirks.hasNoDeveloperRole ? "system" : "developer";
   const writer = new InputWriter(request.turns, role, target);
   const [only, ...others] = request.instructions;
-  // One block fits `instructions`; several keep their boundaries as one developer message.
-  if (others.length > 0)
+  // One block fits `instructions`, unless nothing else is said: an empty input is refused. Several keep
+  // their boundaries as one developer message.
+  const isMessage = others.length > 0 || request.turns.length === 0;
+  if (isMessage && only)
     writer.message(
       role,
       request.instructions.map((part) => inputText(part.text)),
     );
   for (const turn of request.turns) writer.turn(turn);
   return {
-    ...(only && others.length === 0 && only.text !== "" && { instructions: only.text }),
+    ...(only && !isMessage && only.text !== "" && { instructions: only.text }),
     input: writer.items,
   };
 }

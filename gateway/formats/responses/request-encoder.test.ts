@@ -51,6 +51,12 @@ describe("input", () => {
     ]);
   });
 
+  test("instructions alone are a message, since an empty input is refused", () => {
+    const body = encode({ instructions: [{ kind: "text", text: "A" }], turns: [] });
+    expect("instructions" in body).toBe(false);
+    expect(body["input"]).toMatchObject([{ role: "developer", content: [{ text: "A" }] }]);
+  });
+
   test("what the assistant said is output_text, its calls and their results are items", () => {
     const result: Part = {
       kind: "toolResult",

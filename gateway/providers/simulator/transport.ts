@@ -8,6 +8,7 @@ import {
   ReplyAssembler,
   type Failure,
   type FormatId,
+  type Json,
   type ReplyEvent,
   type Usage,
 } from "#wire";
@@ -32,7 +33,13 @@ export async function answerAs(
   format: FormatId,
 ): Promise<OutboundResponse> {
   const bytes = typeof request.body === "string" ? utf8.encode(request.body) : request.body;
-  const body = readJson(bytes ?? utf8.encode("{}"));
+  let body: Json;
+  try {
+    body = readJson(bytes ?? utf8.encode("{}"));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return failed(formats[format], { kind: "bad_request", message, code: "json_malformed" });
+  }
   const object = isJsonObject(body) ? body : {};
   const model = typeof object["model"] === "string" ? object["model"] : "";
   const { name, delayMs } = readDirective(request.headers[SIM_HEADER], model);

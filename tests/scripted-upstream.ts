@@ -21,7 +21,14 @@ export interface ReceivedRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Aborts when the caller closes the connection. */
+  readonly signal: AbortSignal;
 }
+
+/** What decides the answers: a recording to replay, or a Response of the test's own. */
+export type Script = (
+  request: ReceivedRequest,
+) => ScriptedAnswer | Response | Promise<ScriptedAnswer | Response>;
 
 /** A running scripted upstream. */
 export interface ScriptedUpstream extends AsyncDisposable {
@@ -32,13 +39,12 @@ export interface ScriptedUpstream extends AsyncDisposable {
 }
 
 /** Starts an upstream on loopback that answers each request with what `answer` returns. */
-export function startScriptedUpstream(
-  answer: (request: ReceivedRequest) => ScriptedAnswer,
-): ScriptedUpstream {
+export function startScriptedUpstream(answer: Script): ScriptedUpstream {
   const received: ReceivedRequest[] = [];
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
+    idleTimeout: 0,
     async fetch(request) {
       const { pathname, search } = new URL(request.url);
       const seen = {
@@ -46,9 +52,11 @@ export function startScriptedUpstream(
         path: pathname + search,
         headers: Object.fromEntries(request.headers),
         body: await request.text(),
+        signal: request.signal,
       };
       received.push(seen);
-      return respond(answer(seen));
+      const answered = await answer(seen);
+      return answered instanceof Response ? answered : respond(answered);
     },
   });
   return {
@@ -56,6 +64,27 @@ export function startScriptedUpstream(
     received,
     [Symbol.asyncDispose]: () => server.stop(true),
   };
+}
+
+/** An event stream of given pieces, each a write of its own; `hold` keeps it open after them. */
+export function eventStream(
+  pieces: readonly string[],
+  { hold }: { hold?: Promise<unknown> } = {},
+): Response {
+  const source: Bun.DirectUnderlyingSource = {
+    type: "direct",
+    async pull(controller) {
+      for (const piece of pieces) {
+        controller.write(piece);
+        await controller.flush();
+      }
+      await hold;
+      controller.close();
+    },
+  };
+  return new Response(new ReadableStream(source), {
+    headers: { "content-type": "text/event-stream" },
+  });
 }
 
 /** The pieces a body arrives in. */

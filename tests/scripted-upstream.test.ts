@@ -1,7 +1,7 @@
 // The scripted upstream itself: what it sends is what it was given, in as many reads as asked for.
 
 import { expect, test } from "bun:test";
-import { inReads, startScriptedUpstream } from "./upstream.ts";
+import { inReads, startScriptedUpstream } from "./scripted-upstream.ts";
 
 const body = new TextEncoder().encode("data: čau 🙂\n\ndata: [DONE]\n\n");
 

@@ -1,0 +1,288 @@
+// What a caller is told when something goes wrong: real statuses before the first byte, honest endings after
+// it, the caller's own dialect always, and never a key, a host or a path.
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { grammars } from "../grammar/grammar.ts";
+import { eventStream, startScriptedUpstream, type Script } from "../scripted-upstream.ts";
+import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
+
+const KEY = "sk-test-0123456789abcdefghijklmnop";
+
+let script: Script = () => new Response("no script", { status: 500 });
+const upstream = startScriptedUpstream((request) => script(request));
+let gateway: GatewayUnderTest;
+
+beforeAll(async () => {
+  gateway = await startGatewayUnderTest({
+    config: {
+      gateway: {
+        maxBodyBytes: 1_000_000,
+        maxInFlight: 4,
+        idleTimeoutMs: 300,
+        headersTimeoutMs: 300,
+      },
+      providers: {
+        um: { api: "messages", baseUrl: upstream.url, apiKey: KEY, models: [{ id: "m" }] },
+        uc: { api: "chat", baseUrl: `${upstream.url}/v1`, apiKey: KEY, models: [{ id: "m" }] },
+        ur: { api: "responses", baseUrl: `${upstream.url}/v1`, apiKey: KEY, models: [{ id: "m" }] },
+        dead: { api: "chat", baseUrl: "http://127.0.0.1:1/v1", apiKey: KEY, models: [{ id: "m" }] },
+        keyless: {
+          api: "chat",
+          baseUrl: `${upstream.url}/v1`,
+          apiKey: "NO_SUCH_VARIABLE",
+          models: [{ id: "m" }],
+        },
+      },
+    },
+  });
+});
+
+afterAll(async () => {
+  await gateway.stop();
+  await upstream[Symbol.asyncDispose]();
+});
+
+afterEach(() => expect(gateway.logged()).not.toContain(KEY));
+
+const clients = {
+  chat: { path: "/v1/chat/completions", said: { messages: [{ role: "user", content: "hi" }] } },
+  responses: { path: "/v1/responses", said: { input: "hi" } },
+  messages: {
+    path: "/v1/messages",
+    said: { max_tokens: 50, messages: [{ role: "user", content: "hi" }] },
+  },
+} as const;
+type ClientId = keyof typeof clients;
+const clientIds = Object.keys(clients) as ClientId[];
+
+function ask(
+  client: ClientId,
+  model: string,
+  more: Record<string, unknown> = {},
+  init: RequestInit = {},
+) {
+  const { path, said } = clients[client];
+  return gateway.post(path, { model, ...said, ...more }, init);
+}
+
+async function refusal(response: Response) {
+  const text = await response.text();
+  expect(text).not.toContain(KEY);
+  expect(text).not.toContain("127.0.0.1");
+  expect(response.headers.get("content-type")).toContain("application/json");
+  expect(response.headers.get("x-request-id")).toMatch(/^req_/);
+  const body = JSON.parse(text) as { type?: string; error: Record<string, unknown> };
+  return { status: response.status, isAnthropic: body.type === "error", ...body.error };
+}
+
+describe.each(clientIds)("a %s client", (client) => {
+  const isAnthropic = client === "messages";
+
+  test("without the gateway's key is refused before anything else", async () => {
+    for (const headers of [
+      { authorization: "Bearer wrong" },
+      { authorization: "" },
+      { authorization: "Basic x" },
+    ]) {
+      const response = await ask(client, "no/such", {}, { headers });
+      expect(await refusal(response)).toMatchObject({ status: 401, isAnthropic });
+    }
+  });
+
+  test("may show the key as x-api-key, even beside somebody else's bearer", async () => {
+    const headers = { authorization: "Bearer other", "x-api-key": gateway.token };
+    const response = await ask(client, "sim/echo", {}, { headers });
+    expect(response.status).toBe(200);
+  });
+
+  test("that asks for an unknown model gets its dialect's status and a near name", async () => {
+    const status = client === "responses" ? 400 : 404;
+    const found = await refusal(await ask(client, "sim/ehco"));
+    expect(found).toMatchObject({ status, isAnthropic });
+    expect(found["message"]).toContain('"sim/echo"');
+  });
+
+  test.each([
+    ["{", "line 1"],
+    ["[]", "object"],
+    ['{"model":"sim/echo",,}', "line 1"],
+    ['{"messages":[]}', "model"],
+    ['{"model":7}', "model"],
+    ['{"model":"sim/echo","model":"x"}', "model"],
+    ['{"model":"sim/echo","stream":"yes"}', "stream"],
+    [`{"model":"sim/echo","x":${"[".repeat(300)}${"]".repeat(300)}}`, "deep"],
+    ['{"model":"sim/echo","x":"\u0000"}', "line 1"],
+  ])("that sends %p is told what is wrong with it", async (body, hint) => {
+    const found = await refusal(await gateway.post(clients[client].path, body));
+    expect(found).toMatchObject({ status: 400, isAnthropic });
+    expect(found["message"]).toContain(hint);
+  });
+
+  test("that sends too much, compressed bodies, or to nowhere is told so", async () => {
+    const big = await ask(client, "sim/echo", { filler: "x".repeat(1_100_000) });
+    expect(await refusal(big)).toMatchObject({ status: 413, isAnthropic });
+    const packed = await ask(client, "sim/echo", {}, { headers: { "content-encoding": "zstd" } });
+    expect(await refusal(packed)).toMatchObject({ status: 415, isAnthropic });
+    const nowhere = await gateway.post(
+      `${clients[client].path}/nothing`,
+      {},
+      {
+        headers: isAnthropic ? { "anthropic-version": "2023-06-01" } : {},
+      },
+    );
+    expect(await refusal(nowhere)).toMatchObject({ status: 404, isAnthropic });
+  });
+
+  test("of a dead upstream gets 502 at once, streaming or not", async () => {
+    for (const stream of [false, true]) {
+      expect(await refusal(await ask(client, "dead/m", { stream }))).toMatchObject({
+        status: 502,
+        isAnthropic,
+      });
+    }
+  });
+
+  test("of a provider whose key cannot be resolved is not told the operator's secrets", async () => {
+    const found = await refusal(await ask(client, "keyless/m"));
+    expect(found).toMatchObject({ status: 502, isAnthropic });
+    expect(found["message"]).not.toContain("NO_SUCH_VARIABLE");
+  });
+
+  for (const provider of ["uc", "ur", "um"] as const) {
+    test(`sees the true status, retry-after and its own envelope from ${provider}`, async () => {
+      const error = { type: "rate_limit_error", message: "slow down", code: "rate_limit_exceeded" };
+      const body = provider === "um" ? { type: "error", error } : { error };
+      script = () => Response.json(body, { status: 429, headers: { "retry-after": "7" } });
+      for (const stream of [false, true]) {
+        const response = await ask(client, `${provider}/m`, { stream });
+        expect(response.headers.get("retry-after")).toBe("7");
+        const found = await refusal(response);
+        expect(found).toMatchObject({ status: 429, message: "slow down", isAnthropic });
+      }
+    });
+
+    test(`is not shown the key that ${provider} rejects and echoes`, async () => {
+      script = () =>
+        Response.json(
+          { type: "error", error: { type: "authentication_error", message: `bad key ${KEY}` } },
+          { status: 401 },
+        );
+      const found = await refusal(await ask(client, `${provider}/m`));
+      expect(found).toMatchObject({ status: 502, isAnthropic });
+    });
+
+    test(`gets 502 for a page, a redirect or nonsense from ${provider}`, async () => {
+      const html = () =>
+        new Response("<html>hello</html>", { headers: { "content-type": "text/html" } });
+      script = html;
+      expect(await refusal(await ask(client, `${provider}/m`))).toMatchObject({
+        status: 502,
+        isAnthropic,
+      });
+      script = () => Response.redirect(`${upstream.url}/elsewhere`);
+      expect(await refusal(await ask(client, `${provider}/m`))).toMatchObject({
+        status: 502,
+        isAnthropic,
+      });
+    });
+
+    test(`gets a timeout, not a hang, when ${provider} never answers`, async () => {
+      script = ({ signal }) =>
+        new Promise((resolve) =>
+          signal.addEventListener("abort", () => resolve(new Response(null))),
+        );
+      expect(await refusal(await ask(client, `${provider}/m`))).toMatchObject({
+        status: 504,
+        isAnthropic,
+      });
+    });
+  }
+
+  test.each(["reset", "malformed", "error-midstream"])(
+    "never takes a stream for finished that ended in %s, in either lane",
+    async (fault) => {
+      for (const provider of ["sim", "sim-chat", "sim-responses", "sim-messages"]) {
+        const isForwarded = provider === "sim" || provider === `sim-${client}`;
+        const response = await ask(client, `${provider}/${fault}`, { stream: true });
+        expect(response.status).toBe(200);
+        const text = await response.text();
+        expect(grammars[client].readStream(text).error).toBeDefined();
+        // What is forwarded unparsed is the upstream's own grammar, malformed events included.
+        if (!isForwarded) expect(grammars[client].checkStream(text)).toEqual([]);
+      }
+    },
+  );
+
+  test("gets an error ending when the upstream falls silent in mid-stream", async () => {
+    for (const provider of ["uc", "ur", "um"]) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      script = ({ signal }) => {
+        signal.addEventListener("abort", () => resolve());
+        return eventStream([": hello\n\n"], { hold: promise });
+      };
+      const response = await ask(client, `${provider}/m`, { stream: true });
+      const text = await response.text();
+      const isError =
+        response.status === 504 || grammars[client].readStream(text).error !== undefined;
+      expect(isError).toBe(true);
+    }
+  });
+
+  test("that leaves, before or after the first byte, stops the upstream call", async () => {
+    for (const provider of ["uc", "ur", "um"]) {
+      for (const pieces of [undefined, [": hello\n\n", "data: {}\n\n"]]) {
+        const arrived = Promise.withResolvers<void>();
+        const gone = Promise.withResolvers<void>();
+        script = ({ signal }) => {
+          signal.addEventListener("abort", () => gone.resolve());
+          arrived.resolve();
+          if (!pieces) return new Promise<Response>(() => undefined);
+          return eventStream(pieces, { hold: gone.promise });
+        };
+        const leaving = new AbortController();
+        const asked = ask(client, `${provider}/m`, { stream: true }, { signal: leaving.signal });
+        asked.catch(() => undefined);
+        await arrived.promise;
+        leaving.abort();
+        // Resolves only when the upstream saw its connection close; the test's own limit is the deadline.
+        await gone.promise;
+      }
+    }
+  }, 5_000);
+});
+
+test("requests beyond the limit are refused with retry-after, and the places come back", async () => {
+  const release = Promise.withResolvers<void>();
+  let arrivals = 0;
+  const full = Promise.withResolvers<void>();
+  script = async () => {
+    arrivals += 1;
+    if (arrivals === 4) full.resolve();
+    await release.promise;
+    return Response.json({ id: "x", object: "chat.completion", choices: [] });
+  };
+  const held = Array.from({ length: 4 }, () => ask("chat", "uc/m"));
+  await full.promise;
+  const response = await ask("messages", "sim/echo");
+  expect(response.headers.get("retry-after")).toBe("1");
+  expect(await refusal(response)).toMatchObject({ status: 529, type: "overloaded_error" });
+  release.resolve();
+  await Promise.all(held);
+  expect((await ask("messages", "sim/echo")).status).toBe(200);
+});
+
+test("a web page cannot reach the gateway: foreign Host and Origin are refused", async () => {
+  for (const headers of [
+    { origin: "https://evil.example" },
+    { host: "evil.example" },
+    { "sec-fetch-site": "cross-site" },
+  ]) {
+    const response = await ask("chat", "sim/echo", {}, { headers });
+    expect(response.status).toBe(403);
+  }
+});
+
+test("health needs no key and says no more than it must", async () => {
+  const response = await fetch(`${gateway.url}/healthz`);
+  expect(Object.keys((await response.json()) as object)).toEqual(["ok", "version"]);
+});
