@@ -6,10 +6,12 @@ import type { CredentialSource } from "#broker/client";
 import {
   createOutbound,
   homeDirectory,
+  isLoopback,
   parseBindAddress,
   readOrCreateToken,
   registerSecret,
   serveHttp,
+  type BindAddress,
   type Config,
   type Environment,
   type Logger,
@@ -68,7 +70,10 @@ export function gatewayTokenPath(env: Environment): string {
 export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
   const { config, env, log, credentials, environmentKeys } = options;
   const overrides = config.get(providersKey);
-  const all = listProviders(overrides, env, { hasSimulator: config.get(gatewaySimulator) });
+  const bind = parseBindAddress(config.get(gatewayBind));
+  const all = listProviders(overrides, withoutLoops(env, bind, log), {
+    hasSimulator: config.get(gatewaySimulator),
+  });
   for (const key of environmentKeys.values()) registerSecret(key);
   const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
   const isUsable = (provider: Provider) => leases.hasKey(provider);
@@ -90,7 +95,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     log,
   });
   const server = serveHttp({
-    bind: parseBindAddress(config.get(gatewayBind)),
+    bind,
     fetch,
     hasToken: true,
     maxBodyBytes: config.get(gatewayMaxBodyBytes),
@@ -104,6 +109,20 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     providers: all.filter(isUsable).map((provider) => provider.id),
     stop: () => server.stop(),
   };
+}
+
+/**
+ * The environment without base URLs that point at this gateway. They are meant for the tools beside it, and a
+ * shell that has them may well start it; following them would send it its own requests, for ever.
+ */
+function withoutLoops(env: Environment, bind: BindAddress, log: Logger): Environment {
+  const looping = builtInProviders.flatMap(({ baseUrlEnv }: Provider) => {
+    const url = baseUrlEnv ? URL.parse(env[baseUrlEnv] ?? "") : null;
+    const isSelf = url && isLoopback(url.hostname) && Number(url.port) === bind.port;
+    return baseUrlEnv && isSelf ? [baseUrlEnv] : [];
+  });
+  for (const name of looping) log.warn(`${name} points at this gateway and is ignored here`);
+  return { ...env, ...Object.fromEntries(looping.map((name) => [name, undefined])) };
 }
 
 /** 24 characters of [a-z0-9], as the dialects' ids look. */

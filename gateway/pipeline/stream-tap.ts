@@ -63,7 +63,7 @@ export class StreamTap {
   /** End of bytes: returns what was still held back. */
   flush(): Uint8Array {
     const rest = this.#release(EMPTY);
-    this.#read(rest);
+    if (rest.length > 0) this.#read(rest);
     return this.#alias ? rest : EMPTY;
   }
 

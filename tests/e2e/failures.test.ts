@@ -71,8 +71,9 @@ async function refusal(response: Response) {
   expect(text).not.toContain("127.0.0.1");
   expect(response.headers.get("content-type")).toContain("application/json");
   expect(response.headers.get("x-request-id")).toMatch(/^req_/);
-  const body = JSON.parse(text) as { type?: string; error: Record<string, unknown> };
-  return { status: response.status, isAnthropic: body.type === "error", ...body.error };
+  const body = JSON.parse(text) as { type?: string; error: { type?: string; message: string } };
+  const isAnthropic = body.type === "error";
+  return { status: response.status, isAnthropic, ...body.error };
 }
 
 describe.each(clientIds)("a %s client", (client) => {
@@ -99,7 +100,7 @@ describe.each(clientIds)("a %s client", (client) => {
     const status = client === "responses" ? 400 : 404;
     const found = await refusal(await ask(client, "sim/ehco"));
     expect(found).toMatchObject({ status, isAnthropic });
-    expect(found["message"]).toContain('"sim/echo"');
+    expect(found.message).toContain('"sim/echo"');
   });
 
   test.each([
@@ -115,7 +116,7 @@ describe.each(clientIds)("a %s client", (client) => {
   ])("that sends %p is told what is wrong with it", async (body, hint) => {
     const found = await refusal(await gateway.post(clients[client].path, body));
     expect(found).toMatchObject({ status: 400, isAnthropic });
-    expect(found["message"]).toContain(hint);
+    expect(found.message).toContain(hint);
   });
 
   test("that sends too much, compressed bodies, or to nowhere is told so", async () => {
@@ -145,7 +146,7 @@ describe.each(clientIds)("a %s client", (client) => {
   test("of a provider whose key cannot be resolved is not told the operator's secrets", async () => {
     const found = await refusal(await ask(client, "keyless/m"));
     expect(found).toMatchObject({ status: 502, isAnthropic });
-    expect(found["message"]).not.toContain("NO_SUCH_VARIABLE");
+    expect(found.message).not.toContain("NO_SUCH_VARIABLE");
   });
 
   for (const provider of ["uc", "ur", "um"] as const) {

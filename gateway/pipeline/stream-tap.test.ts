@@ -1,0 +1,101 @@
+// The tap on a same-format stream: what it learns must not depend on how the bytes were cut, and what it passes
+// on must be the bytes it got.
+
+import { describe, expect, test } from "bun:test";
+import { formats } from "../formats/index.ts";
+import { StreamTap } from "./stream-tap.ts";
+
+const streams = {
+  chat: [
+    'data: {"id":"1","model":"m-2026","choices":[{"delta":{"content":"é \\"model\\":\\"m\\""}}]}\n\n',
+    'data: {"id":"1","model":"m-2026","choices":[{"delta":{},"finish_reason":"stop"}]}\n\n',
+    'data: {"id":"1","model":"m-2026","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}\n\n',
+    "data: [DONE]\n\n",
+  ],
+  messages: [
+    'event: message_start\ndata: {"type":"message_start","message":{"model":"m-2026","usage":{"input_tokens":5,"output_tokens":1}}}\n\n',
+    'event: ping\ndata: {"type": "ping"}\n\n',
+    'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}\n\n',
+    'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  ],
+  responses: [
+    'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"model":"m-2026","usage":null}}\n\n',
+    'event: response.completed\ndata: {"type":"response.completed","sequence_number":1,"response":{"model":"m-2026","usage":{"input_tokens":5,"output_tokens":7,"total_tokens":12}}}\n\n',
+  ],
+} as const;
+
+const utf8 = new TextEncoder();
+
+function run(
+  format: keyof typeof streams,
+  text: string,
+  size: number,
+  alias?: { sent: string; asked: string },
+) {
+  const tap = new StreamTap(formats[format], alias);
+  const bytes = utf8.encode(text);
+  const out: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += size) out.push(tap.push(bytes.subarray(at, at + size)));
+  out.push(tap.flush());
+  return { tap, text: Buffer.concat(out).toString("utf8") };
+}
+
+describe.each(["chat", "messages", "responses"] as const)("a %s stream", (format) => {
+  const whole = streams[format].join("");
+  const framings = { LF: whole, CRLF: whole.replaceAll("\n", "\r\n") };
+
+  for (const [name, text] of Object.entries(framings)) {
+    test(`with ${name} passes unchanged and is metered, in reads of any size`, () => {
+      for (const size of [1, 2, 7, 37, text.length]) {
+        const { tap, text: passed } = run(format, text, size);
+        expect(passed).toBe(text);
+        expect(tap.usage).toMatchObject({ input: 5, output: 7 });
+        expect(tap.hasEnded).toBe(true);
+        expect(tap.hasFailed).toBe(false);
+        expect(tap.isAtBoundary).toBe(true);
+      }
+    });
+  }
+
+  test("shows its caller's name of the model, in reads of any size, and nothing else changes", () => {
+    for (const size of [1, 7, whole.length]) {
+      const { text } = run(format, whole, size, { sent: "m", asked: "lab/m" });
+      expect(text).toBe(whole.replaceAll('"m-2026"', '"lab/m"'));
+    }
+  });
+
+  test("that lacks its last event has not ended", () => {
+    const cut = streams[format].slice(0, format === "chat" ? 1 : -1).join("");
+    expect(run(format, cut, 11).tap.hasEnded).toBe(false);
+  });
+
+  test("is not at a boundary in the middle of an event", () => {
+    const tap = new StreamTap(formats[format]);
+    tap.push(utf8.encode(`${streams[format][0]}data: {"ha`));
+    expect(tap.isAtBoundary).toBe(false);
+    tap.push(utf8.encode('lf":1}\n'));
+    expect(tap.isAtBoundary).toBe(false);
+    tap.push(utf8.encode("\n"));
+    expect(tap.isAtBoundary).toBe(true);
+  });
+});
+
+test("failures told by the upstream are ends, and failures", () => {
+  const failures = {
+    chat: 'data: {"error":{"message":"x"}}\n\n',
+    messages: 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n',
+    responses: 'event: response.failed\ndata: {"type":"response.failed","sequence_number":4}\n\n',
+  };
+  for (const [format, text] of Object.entries(failures)) {
+    const { tap } = run(format as keyof typeof streams, text, 5);
+    expect([tap.hasEnded, tap.hasFailed]).toEqual([true, true]);
+  }
+});
+
+test("a comment after the end does not hide it", () => {
+  expect(run("chat", "data: [DONE]\n\n: bye\n\n", 3).tap.hasEnded).toBe(true);
+});
+
+test("the number of the last Responses event is known, for the error that may follow it", () => {
+  expect(run("responses", streams.responses[0], 9).tap.lastSequence).toBe(0);
+});
