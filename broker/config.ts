@@ -1,13 +1,13 @@
 // The configuration keys of the broker and of its clients, one record each.
 // An untrusted checkout may set none of them: they say where credentials are and who gets them.
 
-import { BindAddressError, defineKey, parseBindAddress } from "#platform";
+import { BindAddressText, defineKey } from "#platform";
 import { z } from "zod";
 
 /** Where `agent auth-broker serve` and `agent up` listen for broker clients. */
 export const brokerBind = defineKey({
   name: "broker.bind",
-  schema: z.string().superRefine(checkBindAddress),
+  schema: BindAddressText,
   default: "127.0.0.1:8765",
   doc: "Address the broker listens on; port 0 picks a free one.",
   env: "PARLEY_BROKER_BIND",
@@ -41,12 +41,3 @@ export const authBrokerToken = defineKey({
 
 /** Every configuration key of this part. */
 export const brokerKeys = [brokerBind, authBrokerUrl, authBrokerToken] as const;
-
-function checkBindAddress(text: string, context: z.RefinementCtx): void {
-  try {
-    parseBindAddress(text);
-  } catch (error) {
-    const message = error instanceof BindAddressError ? error.message : "must be host:port";
-    context.addIssue({ code: "custom", message });
-  }
-}

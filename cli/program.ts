@@ -69,6 +69,9 @@ function reportError(error: unknown, { stderr }: ProgramWorld): ExitCode {
   return exitCode;
 }
 
+/** Errors of the parts that mean: correct the configuration. */
+const CONFIG_CODES: ReadonlySet<string> = new Set(["config_invalid", "provider_config_incomplete"]);
+
 interface Explained {
   readonly exitCode: ExitCode;
   readonly lines: readonly string[];
@@ -88,7 +91,7 @@ function explain(error: unknown): Explained {
   const fix = "fix" in error && typeof error.fix === "string" ? [`  ${error.fix}`] : [];
   // Errors of ours carry a lower-case code and a message written for people; anything else is a bug of ours.
   if (typeof code === "string" && /^[a-z_]+$/.test(code)) {
-    const exitCode = code === "config_invalid" ? EXIT_CODES.config : EXIT_CODES.failure;
+    const exitCode = CONFIG_CODES.has(code) ? EXIT_CODES.config : EXIT_CODES.failure;
     return { exitCode, lines: [`error: ${message}`, ...fix] };
   }
   return {

@@ -2,7 +2,7 @@
 // the JSON schema are made. A project's file may tighten limits here and set no destination.
 
 import { z } from "zod";
-import { defineKey } from "#platform";
+import { BindAddressText, defineKey } from "#platform";
 import { ProvidersConfig } from "./providers/operator.ts";
 
 const isLower = (operator: number, project: number) => project <= operator;
@@ -10,7 +10,7 @@ const isLower = (operator: number, project: number) => project <= operator;
 /** Where the gateway listens. */
 export const gatewayBind = defineKey({
   name: "gateway.bind",
-  schema: z.string(),
+  schema: BindAddressText,
   default: "127.0.0.1:4000",
   env: "PARLEY_GATEWAY_BIND",
   flag: "--gateway-bind",

@@ -1,6 +1,8 @@
 // Where a server listens, as people write it: host:port. Refuses shorthand that hides the host,
 // because binding one address too many is how a local server becomes a public one.
 
+import { z } from "zod";
+
 /** A parsed `host:port`; IPv6 hostnames carry no brackets, port 0 asks the system for a free one. */
 export interface BindAddress {
   readonly hostname: string;
@@ -80,3 +82,13 @@ function missingPart(text: string): string {
   if (text.includes(":")) return "an IPv6 address needs brackets";
   return "the port is missing";
 }
+
+/** A setting that holds a bind address as text. */
+export const BindAddressText = z.string().superRefine((text, context) => {
+  try {
+    parseBindAddress(text);
+  } catch (error) {
+    const message = error instanceof BindAddressError ? error.message : "must be host:port";
+    context.addIssue({ code: "custom", message });
+  }
+});

@@ -37,6 +37,7 @@ export {
 export {
   type BindAddress,
   BindAddressError,
+  BindAddressText,
   formatBindAddress,
   isLoopback,
   parseBindAddress,

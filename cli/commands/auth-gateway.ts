@@ -9,7 +9,8 @@ import {
   resolveBrokerToken,
 } from "#broker/client";
 import { gatewayBind, GATEWAY_TOKEN_PREFIX, gatewayTokenPath, startGateway } from "#gateway";
-import { readOrCreateToken, rotateToken, type Config } from "#platform";
+import { z } from "zod";
+import { createOutbound, readJson, readOrCreateToken, rotateToken, type Config } from "#platform";
 import { CliError, EXIT_CODES } from "../cli-error.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { logLevel } from "../config-keys.ts";
@@ -138,17 +139,20 @@ async function printStatus(context: CommandContext, { json }: JsonOption): Promi
   });
 }
 
-type Health = { ok: true; version: string } | { ok: false; reason: string };
+const HealthBody = z.object({ ok: z.literal(true), version: z.string() });
+
+type Health = z.infer<typeof HealthBody> | { ok: false; reason: string };
 
 async function askHealth(url: string): Promise<Health> {
   try {
-    const response = await fetch(`${url}/healthz`, {
+    const response = await createOutbound().send({
+      url: `${url}/healthz`,
+      headers: {},
       signal: AbortSignal.timeout(STATUS_TIMEOUT_MS),
-      redirect: "error",
+      attempts: 1,
     });
-    const body: unknown = await response.json();
-    const isHealth = typeof body === "object" && body !== null && "version" in body;
-    if (response.ok && isHealth) return { ok: true, version: String(body.version) };
+    const health = HealthBody.safeParse(readJson(await response.bytes()));
+    if (response.status === 200 && health.success) return health.data;
     return { ok: false, reason: `something else answers there (HTTP ${response.status})` };
   } catch (error) {
     return { ok: false, reason: message(error) };

@@ -160,6 +160,8 @@ async function translated(context: Context): Promise<Response> {
     target,
     hostedTools: parts.hostedTools,
   });
+  const lost = translation.losses.toString();
+  if (lost !== "") exchange.log.debug("the request lost something in translation", { lost });
   const call = {
     provider: target.provider,
     format: to.id,
