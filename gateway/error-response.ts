@@ -26,7 +26,7 @@ export function errorResponse(
   if (!(error instanceof GatewayError)) log.error("request failed unexpectedly", { error });
   const failure = failureOf(error, format);
   const { status, body } = format.encodeError(failure, requestId);
-  if (status >= 500) log.warn("request failed", { status, reason: failure.message });
+  log[status >= 500 ? "warn" : "info"]("request refused", { status, reason: failure.message });
   return Response.json(body, { status, headers });
 }
 

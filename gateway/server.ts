@@ -134,6 +134,7 @@ async function serveModel(
     id: requestId,
     format,
     headers: raw.headers,
+    query: raw.url.includes("?") ? raw.url.slice(raw.url.indexOf("?")) : "",
     signal: raw.signal,
     startedAtMs: parts.nowMs(),
     log,
@@ -167,9 +168,17 @@ function listModels(c: Context, parts: ServerParts): Response {
 }
 
 function showModel(c: Context, parts: ServerParts): Response {
-  const id = decodeURIComponent(c.req.path.slice("/v1/models/".length));
-  const model = parts.catalog.resolve(id);
+  const model = parts.catalog.resolve(decodePath(c.req.path.slice("/v1/models/".length)));
   return c.json(callerDialect(c) === formats.messages ? anthropicModel(model) : openaiModel(model));
+}
+
+/** The text of an escaped path; as it is when it is not escaped properly. */
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Counts requests being served, and refuses beyond the limit instead of queueing in silence. */

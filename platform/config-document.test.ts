@@ -114,7 +114,7 @@ describe("set", () => {
 
 describe("set refuses, and writes nothing", () => {
   test.each([
-    [bind, [], "nonsense", 'server.bind: must be host:port, got the text "nonsense"'],
+    [bind, [], "nonsense", 'server.bind: must be host:port; got the text "nonsense"'],
     [max, [], "many", 'server.max: expected a number, got the text "many"'],
     [peers, ["x", "weight"], "2", "peers.x.url: expected text, got nothing"],
   ] as const)("an invalid value", (key, inner, text, expected) => {

@@ -54,7 +54,7 @@ function explain(
   const found = description(valueAt(whole, path), { isSecret });
   const message = IS_ABOUT_KIND.has(issue.code)
     ? `${name}: expected ${expectation(shapesAt(shapeOf(key), path))}, got ${found}`
-    : `${name}: ${lowerFirst(issue.message)}, got ${found}`;
+    : `${name}: ${lowerFirst(issue.message).replace(/\.$/, "")}; got ${found}`;
   return [{ path, message }];
 }
 

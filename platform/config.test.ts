@@ -321,7 +321,7 @@ describe("a wrong file is an error that names file, line and the nearest key", (
     expect(problems).toHaveLength(5);
     expect(problems.join("\n")).not.toMatch(/canary|4711/);
     expect(problems[0]).toBe(
-      "home:1: server.password: must have at least 12 characters, got a text",
+      "home:1: server.password: must have at least 12 characters; got a text",
     );
   });
 

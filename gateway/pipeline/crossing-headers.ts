@@ -8,19 +8,29 @@ import type { FormatId } from "#wire";
 /** Version of the Messages API that callers who name none get. */
 export const DEFAULT_ANTHROPIC_VERSION = "2023-06-01";
 
-const TO_UPSTREAM = /^(anthropic-|openai-beta$|x-parley-sim$)/;
+const TO_UPSTREAM = /^(anthropic-|openai-beta$)/;
+const TO_SIMULATOR = "x-parley-sim";
 const TO_CALLER =
   /^(retry-after|retry-after-ms|x-should-retry|anthropic-ratelimit-.*|x-ratelimit-.*|openai-processing-ms|openai-version)$/;
 const PRIVATE = /organization|project|workspace/;
 
+/** What a call to an upstream is like. */
+export interface Crossing {
+  readonly format: FormatId;
+  readonly isSameFormat: boolean;
+  readonly isSimulated: boolean;
+  readonly isStream: boolean;
+}
+
+/** The part of a caller's query that an upstream of the same format gets: the beta switch of Messages. */
+export function crossingQuery(query: string): string {
+  return new URLSearchParams(query).get("beta") === "true" ? "?beta=true" : "";
+}
+
 /** Headers of a call to an upstream of `format`, besides the ones that show the key. */
 export function upstreamHeaders(
   caller: Headers,
-  {
-    format,
-    isSameFormat,
-    isStream,
-  }: { format: FormatId; isSameFormat: boolean; isStream: boolean },
+  { format, isSameFormat, isSimulated, isStream }: Crossing,
 ): Record<string, string> {
   const headers: Record<string, string> = {
     "content-type": "application/json",
@@ -30,7 +40,8 @@ export function upstreamHeaders(
   };
   if (format === "messages") headers["anthropic-version"] = DEFAULT_ANTHROPIC_VERSION;
   for (const [name, value] of caller) {
-    const crosses = isSameFormat ? TO_UPSTREAM.test(name) : name === "x-parley-sim";
+    const crosses =
+      (isSameFormat && TO_UPSTREAM.test(name)) || (isSimulated && name === TO_SIMULATOR);
     if (crosses && !PRIVATE.test(name)) headers[name] = value;
   }
   return headers;

@@ -7,7 +7,7 @@ import { UpstreamFailed } from "../errors.ts";
 import { formats } from "../formats/index.ts";
 import type { Provider } from "../providers/provider.ts";
 import { upstreamUrl } from "../providers/provider.ts";
-import { callerHeaders, upstreamHeaders } from "./crossing-headers.ts";
+import { callerHeaders, crossingQuery, upstreamHeaders } from "./crossing-headers.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Lease } from "./lease.ts";
 
@@ -57,15 +57,15 @@ export async function dispatch(
   exchange: Exchange,
   { outbound, limits }: { outbound: Outbound; limits: DispatchLimits },
 ): Promise<OutboundResponse> {
+  const isSameFormat = exchange.format.id === format;
+  const isSimulated = provider.answer !== undefined;
+  const crossing = { format, isSameFormat, isSimulated, isStream };
   const request = {
-    url: upstreamUrl(provider.baseUrl, format),
+    url:
+      upstreamUrl(provider.baseUrl, format) + (isSameFormat ? crossingQuery(exchange.query) : ""),
     method: "POST",
     headers: {
-      ...upstreamHeaders(exchange.headers, {
-        format,
-        isSameFormat: exchange.format.id === format,
-        isStream,
-      }),
+      ...upstreamHeaders(exchange.headers, crossing),
       ...(lease.key !== "" && provider.authorize(lease.key, format)),
     },
     body,

@@ -13,6 +13,8 @@ export interface Exchange {
   /** Dialect of the caller. */
   readonly format: Format;
   readonly headers: Headers;
+  /** Query of the caller's URL, `?` included; "" when there is none. */
+  readonly query: string;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
   readonly startedAtMs: number;

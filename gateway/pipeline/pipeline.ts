@@ -32,6 +32,10 @@ export interface PipelineParts {
   readonly nowMs: () => number;
 }
 
+/** Longest model id; it is echoed in a header. */
+export const MAX_MODEL_CHARS = 256;
+const MODEL_ID = new RegExp(`^[\\x21-\\x7e]{1,${MAX_MODEL_CHARS}}$`);
+
 /** Header that names the model the upstream was asked for. */
 export const MODEL_HEADER = "x-parley-model";
 
@@ -81,6 +85,10 @@ function readHead(bytes: Uint8Array): Head {
   if (typeof model !== "string" || model === "") {
     const message = "model: required, the id of a model such as those of GET /v1/models";
     throw new InvalidRequest(message, { code: "missing_required_parameter", param: "model" });
+  }
+  if (!MODEL_ID.test(model)) {
+    const message = `model: expected at most ${MAX_MODEL_CHARS} characters of printable ASCII`;
+    throw new InvalidRequest(message, { param: "model" });
   }
   const stream = valueAt(bytes, scan, "stream");
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") {

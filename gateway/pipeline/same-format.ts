@@ -151,6 +151,10 @@ export async function relayStream(
         onEnd(isComplete && outcome ? outcome : "client_gone", tap.usage);
       },
     },
-    { headers: callerHeaders(response.headers, exchange.id), keepAliveMs },
+    {
+      headers: callerHeaders(response.headers, exchange.id),
+      keepAliveMs,
+      signal: exchange.signal,
+    },
   );
 }

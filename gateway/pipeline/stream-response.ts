@@ -11,17 +11,29 @@ export interface StreamSource {
   done(isComplete: boolean): void;
 }
 
+/** How the stream is sent. */
+export interface StreamOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly keepAliveMs: number;
+  /** Aborts when the caller goes away. */
+  readonly signal: AbortSignal;
+}
+
 /** An SSE response fed by `source`. */
 export function streamResponse(
   source: StreamSource,
-  { headers, keepAliveMs }: { headers: Readonly<Record<string, string>>; keepAliveMs: number },
+  { headers, keepAliveMs, signal }: StreamOptions,
 ): Response {
   let isDone = false;
   const finish = (isComplete: boolean) => {
     if (isDone) return;
     isDone = true;
+    signal.removeEventListener("abort", onAbort);
     source.done(isComplete);
   };
+  const onAbort = () => finish(false);
+  // A caller who left before the first pull would otherwise never be noticed here.
+  signal.addEventListener("abort", onAbort, { once: true });
   const body = new ReadableStream({
     type: "direct",
     async pull(controller: ReadableStreamDirectController) {

@@ -156,7 +156,7 @@ export async function translateStream(
         onEnd(outcomeOf(stream, isComplete), stream.usage);
       },
     },
-    { headers, keepAliveMs },
+    { headers, keepAliveMs, signal: exchange.signal },
   );
 }
 

@@ -111,6 +111,8 @@ describe.each(clientIds)("a %s client", (client) => {
     ['{"model":7}', "model"],
     ['{"model":"sim/echo","model":"x"}', "model"],
     ['{"model":"sim/echo","stream":"yes"}', "stream"],
+    ['{"model":"openai/a\\nset-cookie: x"}', "model"],
+    [`{"model":"openai/${"a".repeat(300)}"}`, "model"],
     [`{"model":"sim/echo","x":${"[".repeat(300)}${"]".repeat(300)}}`, "deep"],
     ['{"model":"sim/echo","x":"\u0000"}', "line 1"],
   ])("that sends %p is told what is wrong with it", async (body, hint) => {
@@ -281,6 +283,41 @@ test("a web page cannot reach the gateway: foreign Host and Origin are refused",
     const response = await ask("chat", "sim/echo", {}, { headers });
     expect(response.status).toBe(403);
   }
+});
+
+test("a model id that is not escaped properly is unknown, not an internal error", async () => {
+  const headers = { authorization: `Bearer ${gateway.token}` };
+  const response = await fetch(`${gateway.url}/v1/models/%E0%A4%A`, { headers });
+  expect(response.status).toBe(404);
+});
+
+test("the beta switch and vendor headers reach an upstream of the same dialect, others do not", async () => {
+  script = () => Response.json({ id: "msg_1", type: "message", content: [] });
+  const headers = {
+    "anthropic-beta": "a-2026,b-2026",
+    "anthropic-new-thing": "1",
+    cookie: "c=1",
+    "x-parley-sim": "echo",
+  };
+  const { said } = clients.messages;
+  await gateway.post("/v1/messages?beta=true&evil=1", { model: "um/m", ...said }, { headers });
+  const seen = upstream.received.at(-1);
+  expect(seen?.path).toBe("/v1/messages?beta=true");
+  expect(seen?.headers).toMatchObject({
+    "anthropic-beta": "a-2026,b-2026",
+    "anthropic-new-thing": "1",
+    "anthropic-version": "2023-06-01",
+  });
+  for (const name of ["cookie", "x-parley-sim", "authorization"])
+    expect(seen?.headers[name]).toBeUndefined();
+});
+
+test("the body of a same-dialect request arrives byte for byte, but for the model's name", async () => {
+  script = () => Response.json({ id: "msg_1", type: "message", content: [] });
+  const body =
+    '{ "zeta": 1.50, "model" : "um\\u002fm" ,"n": 12345678901234567890, "messages":[ ],\n"max_tokens":1e2 }';
+  await gateway.post("/v1/messages", body);
+  expect(upstream.received.at(-1)?.body).toBe(body.replace('"um\\u002fm"', '"m"'));
 });
 
 test("health needs no key and says no more than it must", async () => {
