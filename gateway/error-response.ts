@@ -18,6 +18,7 @@ export function errorResponse(
     ...(error instanceof GatewayError && error.headers),
   };
   if (error instanceof UpstreamRefused && passesAsIs(error, format)) {
+    log.info("the upstream refused", { status: error.status, reason: error.failure.message });
     return new Response(error.body, {
       status: error.status,
       headers: { ...headers, "content-type": "application/json" },
