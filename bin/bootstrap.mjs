@@ -113,7 +113,13 @@ export function findBun() {
 export function runBun(args, { env = {}, onOutput } = {}) {
   const child = spawn(findBun(), args, {
     stdio: ["inherit", "inherit", onOutput ? "pipe" : "inherit"],
-    env: { BUN_CONFIG_MAX_HTTP_REQUESTS: MAX_HTTP_REQUESTS, ...process.env, ...env },
+    // The pid lets a server notice that its launcher was killed, which forwards nothing.
+    env: {
+      BUN_CONFIG_MAX_HTTP_REQUESTS: MAX_HTTP_REQUESTS,
+      ...process.env,
+      PARLEY_LAUNCHER_PID: String(process.pid),
+      ...env,
+    },
   });
   if (onOutput) child.stderr.on("data", onOutput);
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];

@@ -31,13 +31,16 @@ afterEach(() => {
   rmSync(home, { recursive: true });
 });
 
+const NOTHING = { body: new Uint8Array(0) };
+
 function get(path: string, headers: Record<string, string> = BEARER): Promise<Response> {
-  return app.fetch(new Request(`http://127.0.0.1:8765${path}`, { headers }));
+  return app.fetch(new Request(`http://127.0.0.1:8765${path}`, { headers }), NOTHING);
 }
 
 function post(body: string | Uint8Array): Promise<Response> {
   const url = "http://127.0.0.1:8765/v1/credential";
-  return app.fetch(new Request(url, { method: "POST", headers: BEARER, body }));
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  return app.fetch(new Request(url, { method: "POST", headers: BEARER }), { body: bytes });
 }
 
 async function shown(response: Response): Promise<[number, unknown]> {

@@ -23,9 +23,15 @@ export interface BrokerAppOptions {
   readonly nowMs?: () => number;
 }
 
+/** What comes with each request beside it. */
+interface Given {
+  Bindings: { readonly body: Uint8Array };
+}
+
 /** The routes, and the way to let go of those who wait for a change. */
 export interface BrokerApp {
-  fetch(request: Request): Promise<Response>;
+  /** `body` is the request's, already read by the server in front. */
+  fetch(request: Request, given: { readonly body: Uint8Array }): Promise<Response>;
   /** Answers every held request now; later ones are not held. */
   close(): void;
 }
@@ -34,7 +40,7 @@ export interface BrokerApp {
 export function createBrokerApp(options: BrokerAppOptions): BrokerApp {
   const { vault, token, version, log, nowMs = Date.now } = options;
   const watch = new GenerationWatch(vault);
-  const app = new Hono();
+  const app = new Hono<Given>();
   const health: BrokerHealth = { ok: true, version };
 
   app.get("/v1/healthz", (c) => c.json(health));
@@ -52,7 +58,7 @@ export function createBrokerApp(options: BrokerAppOptions): BrokerApp {
     return c.json({ error: "internal: see the broker's log" }, 500);
   });
 
-  return { fetch: async (request) => app.fetch(request), close: () => watch.close() };
+  return { fetch: async (request, given) => app.fetch(request, given), close: () => watch.close() };
 }
 
 async function answerSnapshot(
@@ -76,11 +82,8 @@ async function answerSnapshot(
   return c.json(snapshotOf(content, { nowMs: nowMs() }), 200, headers);
 }
 
-async function storeUpload(
-  c: Context,
-  { vault, log }: { vault: Vault; log: Logger },
-): Promise<Response> {
-  const bytes = new Uint8Array(await c.req.arrayBuffer());
+function storeUpload(c: Context<Given>, { vault, log }: { vault: Vault; log: Logger }): Response {
+  const bytes = c.env.body;
   if (bytes.length === 0) return badRequest(c, "body: empty, expected {provider, credential}");
   const body = parseBody(bytes);
   if ("problem" in body) return badRequest(c, body.problem);

@@ -64,7 +64,7 @@ function serve(
   const app = createBrokerApp({ vault, token, version: VERSION, log, nowMs });
   const server = serveHttp({
     bind: parseBindAddress(config.get(brokerBind)),
-    fetch: (request) => app.fetch(request),
+    fetch: (request, control) => app.fetch(request, control),
     hasToken: true,
     maxBodyBytes: MAX_UPLOAD_BYTES,
     refuse: ({ status, message }) => Response.json({ error: message }, { status }),

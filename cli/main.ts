@@ -4,6 +4,7 @@
 import { version } from "../package.json";
 import type { CommandContext } from "./command.ts";
 import { runProgram } from "./program.ts";
+import { LAUNCHER_VARIABLE } from "./until-stopped.ts";
 
 const stdout = (text: string) => void process.stdout.write(text);
 const stderr = (text: string) => void process.stderr.write(text);
@@ -24,7 +25,14 @@ async function openContext(): Promise<CommandContext> {
     stderr,
     isTty: process.stderr.isTTY === true,
     loadConfig: (flags = {}, file) =>
-      loadConfig({ keys, env, cwd, flags, ...(file !== undefined && { file }) }),
+      loadConfig({
+        keys,
+        env,
+        cwd,
+        flags,
+        otherVariables: [LAUNCHER_VARIABLE],
+        ...(file !== undefined && { file }),
+      }),
   };
 }
 

@@ -1,15 +1,19 @@
-// Keeps a server command alive until it is asked to end, and ends it once: Ctrl-C, SIGTERM, or a launcher
-// that has died and left us behind. Never exits the process itself.
+// Keeps a server command alive until it is asked to end, and ends it once: Ctrl-C, SIGTERM, or a launcher that
+// was killed and left us behind. Never exits the process itself, unless asked twice.
+
+import type { Environment } from "#platform";
+
+/** Variable in which bin/agent.mjs leaves its pid. */
+export const LAUNCHER_VARIABLE = "PARLEY_LAUNCHER_PID";
 
 /** How often a vanished launcher is looked for. */
-export const PARENT_CHECK_MS = 1_000;
+export const LAUNCHER_CHECK_MS = 1_000;
 
 /** A second Ctrl-C within this time is the terminal's and the launcher's copy of the first. */
 export const REPEAT_MS = 500;
 
 /** Resolves when the process should stop; a later signal gives up on waiting and ends it at once. */
-export function untilStopped(): Promise<void> {
-  const parent = process.ppid;
+export function untilStopped(env: Environment): Promise<void> {
   return new Promise((resolve) => {
     let stoppedAtMs: number | undefined;
     const stop = () => {
@@ -20,9 +24,19 @@ export function untilStopped(): Promise<void> {
       clearInterval(watch);
       resolve();
     };
-    const watch = setInterval(() => {
-      if (process.ppid !== parent) stop();
-    }, PARENT_CHECK_MS);
+    const watch = watchLauncher(env, stop);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
   });
+}
+
+// Only our own launcher is watched: started by anything else, a parent may leave on purpose (nohup, a script).
+function watchLauncher(
+  env: Environment,
+  stop: () => void,
+): ReturnType<typeof setInterval> | undefined {
+  const launcher = Number(env[LAUNCHER_VARIABLE]);
+  if (launcher !== process.ppid) return undefined;
+  return setInterval(() => {
+    if (process.ppid !== launcher) stop();
+  }, LAUNCHER_CHECK_MS);
 }

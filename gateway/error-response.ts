@@ -18,16 +18,25 @@ export function errorResponse(
     ...(error instanceof GatewayError && error.headers),
   };
   if (error instanceof UpstreamRefused && passesAsIs(error, format)) {
-    log.info("the upstream refused", { status: error.status, reason: error.failure.message });
+    log.info("the upstream refused", {
+      requestId,
+      status: error.status,
+      reason: error.failure.message,
+    });
     return new Response(error.body, {
       status: error.status,
       headers: { ...headers, "content-type": "application/json" },
     });
   }
-  if (!(error instanceof GatewayError)) log.error("request failed unexpectedly", { error });
+  if (!(error instanceof GatewayError))
+    log.error("request failed unexpectedly", { requestId, error });
   const failure = failureOf(error, format);
   const { status, body } = format.encodeError(failure, requestId);
-  log[status >= 500 ? "warn" : "info"]("request refused", { status, reason: failure.message });
+  log[status >= 500 ? "warn" : "info"]("request refused", {
+    requestId,
+    status,
+    reason: failure.message,
+  });
   return Response.json(body, { status, headers });
 }
 

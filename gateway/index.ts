@@ -1,6 +1,6 @@
 // The public door of gateway/: start one from a configuration, or build its handler for a test.
 
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { CredentialSource } from "#broker/client";
 import {
@@ -127,7 +127,7 @@ function withoutLoops(env: Environment, bind: BindAddress, log: Logger): Environ
 
 /** 24 characters of [a-z0-9], as the dialects' ids look. */
 function newId(): string {
-  return randomBytes(15).toString("hex").slice(0, 24);
+  return randomUUID().replaceAll("-", "").slice(0, 24);
 }
 
 /** Built-in providers with the operator's overrides, then the operator's own. Exported for `agent doctor`. */

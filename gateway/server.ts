@@ -1,8 +1,8 @@
 // The gateway's HTTP surface: routes, the bearer, the limit on requests in flight. Everything behind a
 // model request is the pipeline's; everything about sockets is the platform's.
 
-import { Hono, type Context, type HonoRequest } from "hono";
-import { isSameToken, VERSION, type Logger, type Refusal } from "#platform";
+import { Hono, type Context } from "hono";
+import { matchToken, VERSION, type Logger, type Refusal, type RequestHandler } from "#platform";
 import type { FailureKind } from "#wire";
 import { GatewayError } from "./errors.ts";
 import { errorResponse } from "./error-response.ts";
@@ -31,54 +31,62 @@ class UnknownRoute extends GatewayError {
   }
 }
 
+/** What comes with each request beside it. */
+interface Given {
+  Bindings: { readonly body: Uint8Array };
+}
+
+type GatewayContext = Context<Given>;
+
 /** Builds the request handler. */
-export function createGatewayApp(
-  parts: ServerParts,
-): (request: Request) => Response | Promise<Response> {
-  const app = new Hono();
+export function createGatewayApp(parts: ServerParts): RequestHandler {
+  const app = new Hono<Given>();
+  const isOurs = matchToken(parts.token);
   const inFlight = new InFlight(parts.maxInFlight);
+  const guarded = async (c: GatewayContext, format: Format, handler: Handler) => {
+    const requestId = `req_${parts.newId()}`;
+    try {
+      if (!showsToken(c.req.raw.headers, isOurs)) throw wrongKey();
+      return await handler(c, requestId);
+    } catch (error) {
+      return errorResponse(error, { format, requestId, log: parts.log });
+    }
+  };
+  const guardedAs = (handler: Handler) => (c: GatewayContext) =>
+    guarded(c, callerDialect(c), handler);
 
   app.get("/healthz", (c) => c.json({ ok: true, version: VERSION }));
   for (const format of Object.values(formats)) {
-    app.post(format.path, (c) =>
-      guarded(c, format, parts, (requestId, log) =>
-        serveModel(c.req, format, parts, { requestId, log, inFlight }),
-      ),
-    );
+    const serve: Handler = (c, id) => serveModel(c, format, parts, { requestId: id, inFlight });
+    app.post(format.path, (c) => guarded(c, format, serve));
   }
-  app.get("/v1/models", (c) => guarded(c, callerDialect(c), parts, () => listModels(c, parts)));
-  app.get("/v1/models/*", (c) => guarded(c, callerDialect(c), parts, () => showModel(c, parts)));
-  app.all("*", (c) =>
-    guarded(c, callerDialect(c), parts, () => {
+  app.get(
+    "/v1/models",
+    guardedAs((c) => listModels(c, parts)),
+  );
+  app.get(
+    "/v1/models/*",
+    guardedAs((c) => showModel(c, parts)),
+  );
+  // A catch-all route would make Hono compose two handlers for every request.
+  app.notFound(
+    guardedAs((c) => {
       throw new UnknownRoute(c.req.method, c.req.path);
     }),
   );
-  return (request) => app.fetch(request);
+  return (request, control) => app.fetch(request, control);
 }
 
-type Handler = (requestId: string, log: Logger) => Response | Promise<Response>;
+type Handler = (c: GatewayContext, requestId: string) => Response | Promise<Response>;
 
-async function guarded(
-  c: Context,
-  format: Format,
-  parts: ServerParts,
-  handler: Handler,
-): Promise<Response> {
-  const requestId = `req_${parts.newId()}`;
-  const log = parts.log.child({ requestId });
-  try {
-    if (!isAuthorized(c.req.raw.headers, parts.token)) throw wrongKey();
-    return await handler(requestId, log);
-  } catch (error) {
-    return errorResponse(error, { format, requestId, log });
-  }
-}
+const BEARER = /^Bearer +(\S+)$/i;
 
 /** Both vendors' ways of showing a key; a client that has both set needs only one to be ours. */
-function isAuthorized(headers: Headers, token: string): boolean {
-  const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-  const candidates = [bearer, headers.get("x-api-key")];
-  return candidates.some((candidate) => Boolean(candidate) && isSameToken(token, candidate ?? ""));
+function showsToken(headers: Headers, isOurs: (candidate: string) => boolean): boolean {
+  const bearer = BEARER.exec(headers.get("authorization") ?? "")?.[1];
+  if (bearer !== undefined && isOurs(bearer)) return true;
+  const apiKey = headers.get("x-api-key");
+  return apiKey !== null && isOurs(apiKey);
 }
 
 function wrongKey(): GatewayError {
@@ -91,7 +99,7 @@ function wrongKey(): GatewayError {
 }
 
 /** Which error and list shape a caller expects where the route does not say. */
-function callerDialect(c: Context): Format {
+function callerDialect(c: GatewayContext): Format {
   return dialectOf(c.req.raw.headers, c.req.path);
 }
 
@@ -122,26 +130,28 @@ export function refusedResponse(
 }
 
 async function serveModel(
-  { raw }: HonoRequest,
+  c: GatewayContext,
   format: Format,
   parts: ServerParts,
-  { requestId, log, inFlight }: { requestId: string; log: Logger; inFlight: InFlight },
+  { requestId, inFlight }: { requestId: string; inFlight: InFlight },
 ): Promise<Response> {
-  const encoding = raw.headers.get("content-encoding");
-  if (encoding && encoding !== "identity") throw encodedBody(encoding);
+  const { headers, url, signal } = c.req.raw;
+  const encoding = headers.get("content-encoding");
+  if (encoding !== null && encoding !== "identity") throw encodedBody(encoding);
   const release = inFlight.enter();
+  const query = url.indexOf("?");
   const exchange = {
     id: requestId,
     format,
-    headers: raw.headers,
-    query: raw.url.includes("?") ? raw.url.slice(raw.url.indexOf("?")) : "",
-    signal: raw.signal,
+    headers,
+    query: query === -1 ? "" : url.slice(query),
+    signal,
     startedAtMs: parts.nowMs(),
-    log,
+    log: parts.log,
     release,
   };
   try {
-    return await answer(await raw.bytes(), exchange, parts);
+    return await answer(c.env.body, exchange, parts);
   } catch (error) {
     release();
     throw error;
@@ -158,7 +168,7 @@ function encodedBody(encoding: string): GatewayError {
   });
 }
 
-function listModels(c: Context, parts: ServerParts): Response {
+function listModels(c: GatewayContext, parts: ServerParts): Response {
   const models = parts.catalog.list();
   const isAnthropic = callerDialect(c) === formats.messages;
   const body = isAnthropic
@@ -167,7 +177,7 @@ function listModels(c: Context, parts: ServerParts): Response {
   return c.json(body);
 }
 
-function showModel(c: Context, parts: ServerParts): Response {
+function showModel(c: GatewayContext, parts: ServerParts): Response {
   const model = parts.catalog.resolve(decodePath(c.req.path.slice("/v1/models/".length)));
   return c.json(callerDialect(c) === formats.messages ? anthropicModel(model) : openaiModel(model));
 }

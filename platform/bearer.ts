@@ -65,6 +65,12 @@ export function rotateToken(path: string, prefix: string): string {
   return token;
 }
 
+/** A comparison with one expected token, for servers that compare often; constant time as isSameToken. */
+export function matchToken(expected: string): (candidate: string) => boolean {
+  const digest = sha256(expected);
+  return (candidate) => timingSafeEqual(digest, sha256(candidate));
+}
+
 function sha256(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }

@@ -32,8 +32,10 @@ function serve(fetch: RequestHandler, options: Partial<ServeOptions> = {}) {
   return { server, lines };
 }
 
-const echo: RequestHandler = async (request) =>
-  new Response(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
+const echo: RequestHandler = (request, { body }) =>
+  new Response(
+    `${request.method} ${new URL(request.url).pathname} ${new TextDecoder().decode(body)}`,
+  );
 
 /** Sends bytes as they are; resolves with all that came back once the server closes. */
 function exchange(port: number, text: string): Promise<string> {

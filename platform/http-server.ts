@@ -25,13 +25,15 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** What a handler may ask of the connection. */
+/** What a handler is given beside the request, and may ask of the connection. */
 export interface RequestControl {
+  /** The request's body, whole and within the limit; the request's own is used up. Empty when there is none. */
+  readonly body: Uint8Array;
   /** Cuts the connection after so many silent seconds; 0 never. Event streams have 0 from the start. */
   timeout(request: Request, seconds: number): void;
 }
 
-/** A handler; the request's body is already here, its signal aborts when the client leaves. */
+/** A handler; the request's signal aborts when the client leaves. */
 export type RequestHandler = (
   request: Request,
   control: RequestControl,
@@ -88,6 +90,8 @@ export function serveHttp(options: ServeOptions): HttpServer {
   };
 }
 
+const NO_BODY = new Uint8Array(0);
+
 type Connections = Pick<Bun.Server<undefined>, "timeout">;
 
 /** Everything between the socket and the handler. */
@@ -132,10 +136,12 @@ class FrontDoor {
 
   async #handle(request: Request, connections: Connections): Promise<Response> {
     // Until the body is here the runtime's own deadline runs; from then on the handler may take its time.
-    const whole = hasBody(request.headers) ? await this.#withBody(request) : request;
+    const limits = { maxBytes: this.#maxBytes };
+    const body = hasBody(request.headers) ? await readBody(request, limits) : NO_BODY;
     connections.timeout(request, 0);
     let isOverridden = false;
-    const response = await this.#options.fetch(whole, {
+    const response = await this.#options.fetch(request, {
+      body,
       timeout: (_request, seconds) => {
         isOverridden = true;
         connections.timeout(request, seconds);
@@ -144,14 +150,6 @@ class FrontDoor {
     // Otherwise the connection would be kept alive, unused, for as long as the client likes.
     if (!isOverridden && !isEventStream(response)) connections.timeout(request, this.#idleSeconds);
     return response;
-  }
-
-  async #withBody(request: Request): Promise<Request> {
-    const body = await readBody(request, { maxBytes: this.#maxBytes });
-    const { method, headers, signal, url } = request;
-    // A body on GET means nothing (RFC 9110 §9.3.1), and Request refuses to hold one.
-    const isBodiless = method === "GET" || method === "HEAD";
-    return new Request(url, { method, headers, signal, ...(!isBodiless && { body }) });
   }
 
   #fail(request: Request, error: unknown): Response {

@@ -29,6 +29,7 @@ export { Secret, SECRET_MARKER } from "./secret.ts";
 export {
   createToken,
   isSameToken,
+  matchToken,
   readBearer,
   readOrCreateToken,
   rotateToken,
@@ -42,6 +43,7 @@ export {
   isLoopback,
   parseBindAddress,
 } from "./bind-address.ts";
+export { bufferLines } from "./line-buffer.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 export { redact, registerSecret } from "./redact.ts";
 export {

@@ -81,8 +81,7 @@ class Scanner {
   readonly #bytes: Uint8Array;
   readonly #maxDepth: number;
   readonly #maxNodes: number;
-  readonly #wanted: ReadonlySet<string>;
-  readonly #longestWanted: number;
+  readonly #wanted: readonly string[];
   readonly #isStrict: boolean;
   readonly #fields = new Map<string, ByteRange>();
   #at = 0;
@@ -97,9 +96,7 @@ class Scanner {
     this.#bytes = bytes;
     this.#maxDepth = maxDepth;
     this.#maxNodes = maxNodes;
-    this.#wanted = new Set(fields);
-    // Every character may be written as a six-byte escape.
-    this.#longestWanted = Math.max(0, ...fields.map((field) => field.length * 6));
+    this.#wanted = fields;
     this.#isStrict = isStrict;
   }
 
@@ -177,19 +174,32 @@ class Scanner {
     this.#skipSpace();
     const start = this.#at;
     this.#value();
-    if (this.#depth === 1 && this.#wanted.size > 0) {
+    if (this.#depth === 1 && this.#wanted.length > 0) {
       this.#keep(keyStart, keyEnd, { start, end: this.#at });
     }
   }
 
   #keep(keyStart: number, keyEnd: number, range: ByteRange): void {
-    if (keyEnd - keyStart - 2 > this.#longestWanted) return;
-    const key = decodeKey(this.#bytes.subarray(keyStart, keyEnd));
-    if (key === undefined || !this.#wanted.has(key)) return;
+    const key = this.#wanted.find((name) => this.#isKey(name, keyStart, keyEnd));
+    if (key === undefined) return;
     if (this.#fields.has(key)) {
       this.#fail(`the key ${JSON.stringify(key)} occurs twice`, "json_duplicate_key", keyStart);
     }
     this.#fields.set(key, range);
+  }
+
+  /** True when the quoted key spells `name`, which is ASCII; escapes are undone only where there are any. */
+  #isKey(name: string, start: number, end: number): boolean {
+    const bytes = this.#bytes;
+    const { length } = name;
+    // Every character may be written as a six-byte escape.
+    if (end - start - 2 < length || end - start - 2 > length * 6) return false;
+    for (let index = 0; index < length; index++) {
+      const byte = bytes[start + 1 + index];
+      if (byte === BACKSLASH) return decodeKey(bytes.subarray(start, end)) === name;
+      if (byte !== name.charCodeAt(index)) return false;
+    }
+    return end - start - 2 === length;
   }
 
   #string(): void {
@@ -303,7 +313,6 @@ function isDigit(byte = 0): boolean {
 
 function decodeKey(quoted: Uint8Array): string | undefined {
   const text = new TextDecoder().decode(quoted);
-  if (!quoted.includes(BACKSLASH)) return text.slice(1, -1);
   try {
     return String(JSON.parse(text));
   } catch {

@@ -41,6 +41,23 @@ interface Place {
   readonly isSecret: boolean;
 }
 
+interface LoggableName {
+  readonly text: string;
+  readonly isSecret: boolean;
+}
+
+/** Field names are few and repeat on every line; what is not worth remembering is not. */
+const MAX_REMEMBERED_NAMES = 1_000;
+const names = new Map<string, LoggableName>();
+
+function loggableName(name: string): LoggableName {
+  const known = names.get(name);
+  if (known) return known;
+  const made = { text: toLoggableText(name), isSecret: isSecretName(name) };
+  if (names.size < MAX_REMEMBERED_NAMES && name.length <= 64) names.set(name, made);
+  return made;
+}
+
 function toPlain(value: unknown, place: Place): Plain {
   try {
     if (place.walk.left-- <= 0) return CUT;
@@ -126,11 +143,9 @@ function entriesToObject(
   const plain: { [key: string]: Plain } = Object.create(null);
   for (const [key, value] of entries) {
     if (value === undefined || typeof value === "function") continue;
-    const name = String(key);
-    plain[toLoggableText(name)] = toPlain(value, {
-      ...place,
-      isSecret: place.isSecret || isSecretName(name),
-    });
+    const name = loggableName(String(key));
+    const isSecret = place.isSecret || name.isSecret;
+    plain[name.text] = toPlain(value, isSecret === place.isSecret ? place : { ...place, isSecret });
     if (place.walk.left <= 0) break;
   }
   return plain;

@@ -25,6 +25,7 @@ const MAX_KNOWN_ORIGINS = 256;
 export interface OutboundRequest {
   readonly url: string;
   readonly method?: string;
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   /** Aborting it closes the connection, before and after the headers. */
@@ -192,12 +193,13 @@ function abortedByCaller(host: string): OutboundError {
   return new OutboundError("aborted", host, "the caller gave up");
 }
 
-function withDefaults(given: Readonly<Record<string, string>>, userAgent: string): Headers {
-  const headers = new Headers(given);
-  if (!headers.has("user-agent")) headers.set("user-agent", userAgent);
+/** Names in `given` are lower case. */
+function withDefaults(
+  given: Readonly<Record<string, string>>,
+  userAgent: string,
+): Record<string, string> {
   // Compressed event streams would arrive in lumps, and a bomb could hide in any answer.
-  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
-  return headers;
+  return { "user-agent": userAgent, "accept-encoding": "identity", ...given };
 }
 
 async function sleepUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {

@@ -45,10 +45,12 @@ export function guardRequest(
   }
   const host = request.headers.get("host")?.toLowerCase() ?? "";
   if (host === "") return refusal(400, "host_missing", "The Host header is missing.");
+  // A name on the list is one host already.
+  if (allowedHosts?.has(host)) return guardOrigin(request.headers, host, allowedOrigins);
   if (!SINGLE_HOST.test(host)) {
     return refusal(400, "host_refused", "The Host header must hold exactly one host and port.");
   }
-  if (allowedHosts !== undefined && !allowedHosts.has(host)) {
+  if (allowedHosts !== undefined) {
     const names = [...allowedHosts].join(", ");
     return refusal(403, "host_refused", `This server answers only to the Host ${names}.`);
   }

@@ -23,7 +23,11 @@ beforeEach(() => {
   vault.upsert("openai", { type: "api_key", key: "k-1" });
   const log = createLogger({ level: "silent" });
   const app = createBrokerApp({ vault, token: TOKEN, version: "1.2.3", log });
-  server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: (request) => app.fetch(request) });
+  server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) => app.fetch(request, { body: new Uint8Array(0) }),
+  });
 });
 
 afterEach(async () => {

@@ -80,7 +80,7 @@ function registerServe(parent: Command, context: CommandContext): void {
       const flags = { ...keyFlags(serve, [logLevel]), "--broker-bind": options.bind };
       const config = context.loadConfig(flags, options.config);
       const log = openProcessLog(config, context);
-      const stopped = untilStopped();
+      const stopped = untilStopped(context.env);
       const broker = await startBroker({ config, env: context.env, log });
       const { url } = broker;
       context.stdout(

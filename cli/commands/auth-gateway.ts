@@ -68,7 +68,7 @@ async function serveGateway(
 ): Promise<void> {
   const { env } = context;
   const log = openProcessLog(config, context);
-  const stopped = untilStopped();
+  const stopped = untilStopped(context.env);
   const connection =
     (await resolveBrokerConnection(config, env)) ?? (await localBroker(config, context));
   const credentials = await RemoteCredentials.open(new BrokerClient(connection)).catch(

@@ -44,7 +44,7 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
   const log = openProcessLog(config, context);
   const { env } = context;
   const offered = environmentKeys(env);
-  const stopped = untilStopped();
+  const stopped = untilStopped(context.env);
   const broker = await startBroker({ config, env, log: log.child({ part: "broker" }) });
   try {
     const gateway = await startGateway({

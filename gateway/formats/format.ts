@@ -72,6 +72,11 @@ export interface UpstreamContext {
 
 /** Turns upstream SSE events into canonical events. Never throws: malformed input becomes an `error` event. */
 export interface StreamDecoder {
+  /**
+   * True when an event that meant one `delta` of text or thinking, coming again with another text, would mean that
+   * delta and leave the decoder as it is: then such events need not be decoded (pipeline/repeated-delta.ts).
+   */
+  readonly hasPlainDeltas?: boolean;
   /** One SSE event: its `event:` name ("" when absent) and its joined data. */
   event(name: string, data: string): void;
   /** A line that is no SSE field (llama.cpp writes `error: {…}`); ignored by most. */

@@ -8,11 +8,27 @@ import type { FormatId } from "#wire";
 /** Version of the Messages API that callers who name none get. */
 export const DEFAULT_ANTHROPIC_VERSION = "2023-06-01";
 
+/** Header names repeat on every request; asking a pattern once for each is enough. */
+const MAX_REMEMBERED_NAMES = 1_000;
+
+function remember(decide: (name: string) => boolean): (name: string) => boolean {
+  const decided = new Map<string, boolean>();
+  return (name) => {
+    const known = decided.get(name);
+    if (known !== undefined) return known;
+    const made = decide(name);
+    if (decided.size < MAX_REMEMBERED_NAMES) decided.set(name, made);
+    return made;
+  };
+}
+
 const TO_UPSTREAM = /^(anthropic-|openai-beta$)/;
 const TO_SIMULATOR = "x-parley-sim";
 const TO_CALLER =
   /^(retry-after|retry-after-ms|x-should-retry|anthropic-ratelimit-.*|x-ratelimit-.*|openai-processing-ms|openai-version)$/;
 const PRIVATE = /organization|project|workspace/;
+const reachesUpstream = remember((name) => TO_UPSTREAM.test(name) && !PRIVATE.test(name));
+const reachesCaller = remember((name) => TO_CALLER.test(name) && !PRIVATE.test(name));
 
 /** What a call to an upstream is like. */
 export interface Crossing {
@@ -39,20 +55,22 @@ export function upstreamHeaders(
     "user-agent": `parley/${VERSION}`,
   };
   if (format === "messages") headers["anthropic-version"] = DEFAULT_ANTHROPIC_VERSION;
-  for (const [name, value] of caller) {
-    const crosses =
-      (isSameFormat && TO_UPSTREAM.test(name)) || (isSimulated && name === TO_SIMULATOR);
-    if (crosses && !PRIVATE.test(name)) headers[name] = value;
+  if (isSameFormat) {
+    caller.forEach((value, name) => {
+      if (reachesUpstream(name)) headers[name] = value;
+    });
   }
+  const simulated = isSimulated ? caller.get(TO_SIMULATOR) : null;
+  if (simulated !== null) headers[TO_SIMULATOR] = simulated;
   return headers;
 }
 
 /** Headers of an upstream's answer that its caller may see. */
 export function callerHeaders(upstream: Headers, requestId: string): Record<string, string> {
   const headers: Record<string, string> = { ...requestIdHeaders(requestId) };
-  for (const [name, value] of upstream) {
-    if (TO_CALLER.test(name) && !PRIVATE.test(name)) headers[name] = value;
-  }
+  upstream.forEach((value, name) => {
+    if (reachesCaller(name)) headers[name] = value;
+  });
   const upstreamId = upstream.get("request-id") ?? upstream.get("x-request-id");
   if (upstreamId) headers["x-upstream-request-id"] = upstreamId;
   return headers;

@@ -169,7 +169,7 @@ async function translated(context: Context): Promise<Response> {
     hostedTools: parts.hostedTools,
   });
   const lost = translation.losses.toString();
-  if (lost !== "") exchange.log.debug("the request lost something in translation", { lost });
+  if (lost !== "") exchange.log.debug("lossy translation", { requestId: exchange.id, lost });
   const call = {
     provider: target.provider,
     format: to.id,
@@ -206,6 +206,7 @@ function settle({ target, to, lease, exchange, parts }: Context): OnEnd {
   return (outcome, usage) => {
     exchange.release();
     exchange.log.info("request settled", {
+      requestId: exchange.id,
       outcome,
       model: target.id,
       upstreamFormat: to.id,

@@ -1,14 +1,14 @@
 // The same-format lane: caller and upstream speak one dialect, so bytes go through as they are, both ways.
 // Only the model's name and the credential change; unknown fields, key order and spacing survive.
 
-import { scanJson, type OutboundResponse } from "#platform";
-import { isJsonObject, parseJson, type Json, type Usage } from "#wire";
+import type { OutboundResponse } from "#platform";
+import { isJsonObject, parseJson, type Usage } from "#wire";
 import type { Format, ReplyContext } from "../formats/format.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import { streamResponse } from "./stream-response.ts";
-import { replaceModel, StreamTap } from "./stream-tap.ts";
+import { ModelAlias, StreamTap } from "./stream-tap.ts";
 
 /** Where the values stand that the gateway reads from a body; byte offsets. */
 export interface BodyFields {
@@ -64,13 +64,7 @@ export async function relayReply(
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   onEnd("completed", readReplyUsage(buffer, exchange.format));
-  const shown =
-    alias.asked === alias.sent
-      ? buffer
-      : replaceModel(buffer, {
-          sent: Buffer.from(alias.sent),
-          asked: Buffer.from(JSON.stringify(alias.asked)),
-        });
+  const shown = alias.asked === alias.sent ? buffer : new ModelAlias(alias).replace(buffer);
   return new Response(shown, {
     status: response.status,
     headers: {
@@ -82,10 +76,8 @@ export async function relayReply(
 
 function readReplyUsage(buffer: Buffer, format: Format): Usage | undefined {
   try {
-    const usage = scanJson(buffer, { fields: ["usage"] }).fields.get("usage");
-    if (!usage) return undefined;
-    const value: Json = parseJson(buffer.toString("utf8", usage.start, usage.end));
-    return format.readUsage({ usage: value }, undefined);
+    const body = parseJson(buffer.toString("utf8"));
+    return isJsonObject(body) ? format.readUsage(body, undefined) : undefined;
   } catch {
     // An upstream's odd JSON is the caller's to see; it only goes unmetered.
     return undefined;
@@ -100,7 +92,6 @@ export async function relayStream(
 ): Promise<Response> {
   const { format } = exchange;
   const tap = new StreamTap(format, alias);
-  const encoder = format.createStreamEncoder(reply);
   let first: Uint8Array | undefined;
   try {
     first = await response.read();
@@ -145,7 +136,7 @@ export async function relayStream(
   return streamResponse(
     {
       next,
-      keepAlive: () => (tap.isAtBoundary ? encoder.keepAlive : undefined),
+      keepAlive: () => (tap.isAtBoundary ? format.createStreamEncoder(reply).keepAlive : undefined),
       done: (isComplete) => {
         response.cancel();
         onEnd(isComplete && outcome ? outcome : "client_gone", tap.usage);

@@ -11,10 +11,13 @@ export const MAX_TAPPED_LINE_BYTES = 16 * 1024 * 1024;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const COLON = 0x3a;
+const SPACE = 0x20;
+const LETTER_N = 0x6e;
 /** How much of the last line is kept to recognise an ending by. */
 const LAST_LINE_BYTES = 4_096;
 const EMPTY = Buffer.alloc(0);
 const USAGE = Buffer.from('"usage"');
+const MODEL_KEY = Buffer.from('"model":');
 
 const ENDINGS: Readonly<Record<FormatId, RegExp>> = {
   chat: /^data: ?\[DONE\]|"finish_reason": ?"|"error": ?\{|"choices": ?\[\]/,
@@ -30,20 +33,17 @@ const FAILURES: Readonly<Record<FormatId, RegExp>> = {
 /** Taps one stream of `format`; `alias` replaces the model name the upstream was asked for. */
 export class StreamTap {
   readonly #format: Format;
-  readonly #alias: { sent: Buffer; asked: Buffer } | undefined;
+  readonly #alias: ModelAlias | undefined;
   #partial: Buffer[] = [];
   #partialBytes = 0;
   #lastLine: Buffer = EMPTY;
   #endsInBlankLine = true;
+  #isRenamed = false;
   usage: Usage | undefined;
 
   constructor(format: Format, alias?: { sent: string; asked: string }) {
     this.#format = format;
-    if (!alias || alias.sent === alias.asked) return;
-    this.#alias = {
-      sent: Buffer.from(alias.sent),
-      asked: Buffer.from(JSON.stringify(alias.asked)),
-    };
+    if (alias && alias.sent !== alias.asked) this.#alias = new ModelAlias(alias);
   }
 
   /** Takes one read; returns what to pass on: the same bytes, unless a name is replaced. */
@@ -57,7 +57,7 @@ export class StreamTap {
     const lines = this.#release(cut === bytes.length ? bytes : bytes.subarray(0, cut));
     this.#read(lines);
     if (cut < bytes.length) this.#hold(bytes.subarray(cut));
-    return this.#alias ? replaceModel(lines, this.#alias) : chunk;
+    return this.#alias ? this.#rename(lines, this.#alias) : chunk;
   }
 
   /** End of bytes: returns what was still held back. */
@@ -88,6 +88,14 @@ export class StreamTap {
     return match ? Number(match[1]) : undefined;
   }
 
+  #rename(lines: Buffer, alias: ModelAlias): Buffer {
+    if (this.#isRenamed) return lines;
+    const renamed = alias.replace(lines);
+    // Messages names the model in its first event only.
+    this.#isRenamed = renamed !== lines && this.#format.id === "messages";
+    return renamed;
+  }
+
   #hold(bytes: Buffer): void {
     if (this.#partialBytes > MAX_TAPPED_LINE_BYTES && !this.#alias) return;
     this.#partial.push(bytes);
@@ -108,7 +116,7 @@ export class StreamTap {
       const start = lines.lastIndexOf(NEWLINE, at) + 1;
       const newline = lines.indexOf(NEWLINE, at);
       const end = newline === -1 ? lines.length : newline;
-      this.#readUsage(lines.toString("utf8", start, end));
+      if (!isNull(lines, at + USAGE.length)) this.#readUsage(lines.toString("utf8", start, end));
       at = newline === -1 ? -1 : lines.indexOf(USAGE, newline);
     }
     let end = lines.length;
@@ -137,31 +145,45 @@ export class StreamTap {
   }
 }
 
+/** True when what follows the key is null, as OpenAI writes it into every chunk but the last. */
+function isNull(bytes: Buffer, after: number): boolean {
+  let at = after;
+  while (bytes[at] === SPACE || bytes[at] === COLON) at += 1;
+  return bytes[at] === LETTER_N;
+}
+
 function isLineEnd(byte: number | undefined): boolean {
   return byte === NEWLINE || byte === CARRIAGE_RETURN;
 }
 
-const MODEL = /"model": ?"/g;
-
 /**
- * Replaces the values of `"model"` keys that begin with the name the upstream was asked for (vendors append
- * dates). The pattern cannot match inside a JSON string: its quotes would be escaped there.
+ * Puts the caller's name of the model where the upstream writes its own. Vendors append dates, so the first value
+ * that begins with the name that was asked for is learnt and replaced from then on. The pattern cannot match
+ * inside a JSON string: its quotes would be escaped there.
  */
-export function replaceModel(
-  bytes: Buffer,
-  { sent, asked }: { sent: Buffer; asked: Buffer },
-): Buffer {
-  if (bytes.indexOf(sent) === -1) return bytes;
-  // latin1 keeps every byte, and offsets in it are byte offsets.
-  const text = bytes.toString("latin1");
-  const pieces: Buffer[] = [];
-  let done = 0;
-  for (const match of text.matchAll(MODEL)) {
-    const value = match.index + match[0].length;
-    const end = text.indexOf('"', value);
-    if (end === -1 || !text.startsWith(sent.toString("latin1"), value)) continue;
-    pieces.push(bytes.subarray(done, value - 1), asked);
-    done = end + 1;
+export class ModelAlias {
+  readonly #value: RegExp;
+  readonly #asked: string;
+  #written: readonly string[] = [];
+
+  constructor({ sent, asked }: { sent: string; asked: string }) {
+    this.#value = new RegExp(`"model": ?"${RegExp.escape(sent)}[^"\\\\]*"`, "g");
+    this.#asked = `"model":${JSON.stringify(asked)}`;
   }
-  return pieces.length === 0 ? bytes : Buffer.concat([...pieces, bytes.subarray(done)]);
+
+  /** The bytes with every such value replaced; the same bytes where there is none. */
+  replace(bytes: Buffer): Buffer {
+    if (bytes.indexOf(MODEL_KEY) === -1) return bytes;
+    // latin1 keeps every byte; both names are ASCII.
+    const text = bytes.toString("latin1");
+    if (!this.#written.some((value) => text.includes(value))) {
+      this.#written = [...new Set(text.match(this.#value) ?? [])];
+      if (this.#written.length === 0) return bytes;
+    }
+    const replaced = this.#written.reduce(
+      (all, value) => all.replaceAll(value, () => this.#asked),
+      text,
+    );
+    return Buffer.from(replaced, "latin1");
+  }
 }

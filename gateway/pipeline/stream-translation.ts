@@ -5,7 +5,9 @@ import { createParser, type ParseError } from "eventsource-parser";
 import type { EmitReplyEvent, Failure, ReplyEvent, Usage } from "#wire";
 import type { Format, ReplyContext, UpstreamContext } from "../formats/format.ts";
 import { LOSSY_HEADER } from "../formats/losses.ts";
+import { RepeatedDelta } from "./repeated-delta.ts";
 import { ESTIMATED, estimateUsage, USAGE_HEADER } from "./usage-estimate.ts";
+import { Utf8Chunks } from "./utf8-chunks.ts";
 
 /** Longest SSE event an upstream may send; one image in base64 fits. */
 export const MAX_EVENT_CHARS = 32 * 1024 * 1024;
@@ -49,10 +51,14 @@ class Translation implements StreamTranslation {
   readonly #encoder;
   readonly #decoder;
   readonly #parser;
-  readonly #text = new TextDecoder();
+  readonly #text = new Utf8Chunks();
   readonly #emit: EmitReplyEvent;
   readonly #reply: ReplyContext;
   readonly #inputChars: number;
+  readonly #repeated: RepeatedDelta | undefined;
+  /** What the decoder made of the event at hand. */
+  readonly #emitted: ReplyEvent[] = [];
+  #isInCall = false;
   #outputChars = 0;
   #out = "";
   hasBegun = false;
@@ -66,11 +72,16 @@ class Translation implements StreamTranslation {
     this.#inputChars = inputChars;
     this.#encoder = to.createStreamEncoder(reply);
     this.#emit = restore((event) => this.#receive(event));
-    const decoder = from.createStreamDecoder(this.#emit, upstream);
+    const decoder = from.createStreamDecoder((event) => {
+      this.#emitted.push(event);
+      if (event.type === "open") this.#isInCall = event.kind === "toolCall";
+      this.#emit(event);
+    }, upstream);
     this.#decoder = decoder;
+    this.#repeated = decoder.hasPlainDeltas ? new RepeatedDelta() : undefined;
     this.#parser = createParser({
       maxBufferSize: MAX_EVENT_CHARS,
-      onEvent: (event) => decoder.event(event.event ?? "", event.data),
+      onEvent: ({ event = "", data }) => this.#event(event, data),
       onError: (error) => this.#parseError(error),
     });
   }
@@ -80,13 +91,13 @@ class Translation implements StreamTranslation {
   }
 
   push(bytes: Uint8Array): string {
-    return this.isOver ? "" : this.#take(this.#text.decode(bytes, { stream: true }));
+    return this.isOver ? "" : this.#take(this.#text.decode(bytes));
   }
 
   end(): string {
     if (this.isOver) return "";
     // Some hosts omit the blank line after their last event.
-    const last = this.#take(`${this.#text.decode()}\n\n`);
+    const last = this.#take(`${this.#text.end()}\n\n`);
     if (this.isOver) return last;
     this.#decoder.end();
     return last + this.#flush();
@@ -100,6 +111,20 @@ class Translation implements StreamTranslation {
   #take(text: string): string {
     this.#parser.feed(text);
     return this.#flush();
+  }
+
+  #event(name: string, data: string): void {
+    // Decoders count the arguments of a call, to know when it is whole.
+    const repeated = this.#isInCall ? undefined : this.#repeated;
+    if (!repeated) return this.#decoder.event(name, data);
+    const text = repeated.match(name, data);
+    if (text !== undefined) {
+      if (text !== "") this.#emit({ type: "delta", text });
+      return;
+    }
+    this.#emitted.length = 0;
+    this.#decoder.event(name, data);
+    repeated.observe(name, data, this.#emitted);
   }
 
   #flush(): string {

@@ -42,6 +42,7 @@ function thinkingText(value: Json | undefined): string {
 
 /** Decoder of one reply. */
 export class ChatStreamDecoder implements StreamDecoder {
+  readonly hasPlainDeltas = true;
   readonly #emit: EmitReplyEvent;
   readonly #context: UpstreamContext;
   readonly #writer: BlockWriter;

@@ -31,6 +31,7 @@ function failed(message: string): Failure {
 }
 
 class MessagesStreamDecoder implements StreamDecoder {
+  readonly hasPlainDeltas = true;
   readonly #emit: EmitReplyEvent;
   readonly #context: UpstreamContext;
   /** Blocks not yet ended, in order; the first one is live. */

@@ -1,0 +1,70 @@
+// The shortcut must give exactly what decoding gives, and must know when it cannot.
+
+import { describe, expect, test } from "bun:test";
+import type { ReplyEvent } from "#wire";
+import { MAX_MISSES, RepeatedDelta } from "./repeated-delta.ts";
+
+const chat = (text: string, rest = "") =>
+  `{"id":"1","model":"m","choices":[{"delta":{"content":${JSON.stringify(text)}}${rest}}]}`;
+const delta = (text: string): ReplyEvent => ({ type: "delta", text });
+
+function learnt(data: string, text: string): RepeatedDelta {
+  const repeated = new RepeatedDelta();
+  repeated.observe("", data, [delta(text)]);
+  return repeated;
+}
+
+describe("an event that differs in its text alone", () => {
+  test.each(["world", " ", "\n\n\t", "\\", "é漢😀", "\u2028", "0", ""])(
+    "gives the text %p",
+    (text) => {
+      expect(learnt(chat("hello"), "hello").match("", chat(text))).toBe(text);
+    },
+  );
+});
+
+describe("an event is decoded as always", () => {
+  test("that differs anywhere else", () => {
+    const repeated = learnt(chat("hello"), "hello");
+    expect(repeated.match("", chat("x", ',"finish_reason":"stop"'))).toBeUndefined();
+    expect(repeated.match("other", chat("x"))).toBeUndefined();
+    expect(repeated.match("", "[DONE]")).toBeUndefined();
+    expect(repeated.match("", "")).toBeUndefined();
+    expect(repeated.match("", '{"id":"1"')).toBeUndefined();
+  });
+
+  test("whose text holds a quote, which could be the end of the string", () => {
+    const repeated = learnt(chat("hello"), "hello");
+    const forged = chat("x").replace('"x"', '"x"},"finish_reason":"stop","y":{"z":"x"');
+    expect(repeated.match("", forged)).toBeUndefined();
+    expect(repeated.match("", chat('say "hi"'))).toBeUndefined();
+  });
+
+  test("whose escapes are broken", () => {
+    const repeated = learnt(chat("hello"), "hello");
+    expect(repeated.match("", chat("x").replace('"x"', '"\\q"'))).toBeUndefined();
+  });
+});
+
+describe("nothing is learnt", () => {
+  test("from an event that meant more, or less, than one delta", () => {
+    for (const emitted of [[], [delta("a"), delta("b")], [{ type: "ping" } as const]]) {
+      const repeated = learnt(chat("hello"), "hello");
+      repeated.observe("", chat("other"), emitted);
+      expect(repeated.match("", chat("x"))).toBeUndefined();
+    }
+  });
+
+  test("where the text stands twice, or not as it was decoded", () => {
+    expect(learnt(chat("m"), "m").match("", chat("x"))).toBeUndefined();
+    expect(learnt(chat("a"), "b").match("", chat("x"))).toBeUndefined();
+  });
+
+  test("any more from a stream whose events never repeat", () => {
+    const repeated = new RepeatedDelta();
+    for (let n = 0; n <= MAX_MISSES; n += 1)
+      repeated.observe("", chat(`t${n}`, `,"pad":${n}`), [delta(`t${n}`)]);
+    repeated.observe("", chat("hello"), [delta("hello")]);
+    expect(repeated.match("", chat("x"))).toBeUndefined();
+  });
+});
