@@ -41,7 +41,7 @@ export function readJson(bytes: Uint8Array, limits: Omit<ScanLimits, "fields"> =
   scanJson(bytes, limits);
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = utf8.decode(bytes);
   } catch {
     throw new JsonScanError("json_malformed", "invalid UTF-8", bytes, firstInvalidUtf8(bytes));
   }
@@ -76,6 +76,8 @@ const LITERALS: Readonly<Record<number, Uint8Array>> = {
   0x66: new TextEncoder().encode("false"),
   0x6e: new TextEncoder().encode("null"),
 };
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 class Scanner {
   readonly #bytes: Uint8Array;

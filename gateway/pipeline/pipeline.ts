@@ -98,6 +98,7 @@ function readHead(bytes: Uint8Array): Head {
 }
 
 const OPENING_BRACE = 0x7b;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function firstByte(bytes: Uint8Array): number | undefined {
   return bytes.find((byte) => byte > 0x20);
@@ -107,9 +108,7 @@ function valueAt(bytes: Uint8Array, scan: JsonScan, name: string): Json | undefi
   const range = scan.fields.get(name);
   if (!range) return undefined;
   try {
-    return parseJson(
-      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(range.start, range.end)),
-    );
+    return parseJson(utf8.decode(bytes.subarray(range.start, range.end)));
   } catch (cause) {
     throw new InvalidRequest(`${name}: not valid JSON`, {
       code: "invalid_json",

@@ -17,7 +17,8 @@ const LETTER_N = 0x6e;
 const LAST_LINE_BYTES = 4_096;
 const EMPTY = Buffer.alloc(0);
 const USAGE = Buffer.from('"usage"');
-const MODEL_KEY = Buffer.from('"model":');
+const MODEL = '"model":';
+const MODEL_KEY = Buffer.from(MODEL);
 
 const ENDINGS: Readonly<Record<FormatId, RegExp>> = {
   chat: /^data: ?\[DONE\]|"finish_reason": ?"|"error": ?\{|"choices": ?\[\]/,
@@ -162,28 +163,40 @@ function isLineEnd(byte: number | undefined): boolean {
  * inside a JSON string: its quotes would be escaped there.
  */
 export class ModelAlias {
-  readonly #value: RegExp;
+  readonly #sent: string;
   readonly #asked: string;
-  #written: readonly string[] = [];
+  /** What stands for the model in this answer: `"model":"…"`, once it has been seen. */
+  #written: string | undefined;
 
   constructor({ sent, asked }: { sent: string; asked: string }) {
-    this.#value = new RegExp(`"model": ?"${RegExp.escape(sent)}[^"\\\\]*"`, "g");
+    this.#sent = `"${sent}`;
     this.#asked = `"model":${JSON.stringify(asked)}`;
   }
 
   /** The bytes with every such value replaced; the same bytes where there is none. */
   replace(bytes: Buffer): Buffer {
-    if (bytes.indexOf(MODEL_KEY) === -1) return bytes;
+    const at = bytes.indexOf(MODEL_KEY);
+    if (at === -1) return bytes;
     // latin1 keeps every byte; both names are ASCII.
     const text = bytes.toString("latin1");
-    if (!this.#written.some((value) => text.includes(value))) {
-      this.#written = [...new Set(text.match(this.#value) ?? [])];
-      if (this.#written.length === 0) return bytes;
+    if (this.#written === undefined || !text.includes(this.#written)) {
+      this.#written = this.#find(text, at);
     }
-    const replaced = this.#written.reduce(
-      (all, value) => all.replaceAll(value, () => this.#asked),
-      text,
+    if (this.#written === undefined) return bytes;
+    return Buffer.from(
+      text.replaceAll(this.#written, () => this.#asked),
+      "latin1",
     );
-    return Buffer.from(replaced, "latin1");
+  }
+
+  #find(text: string, from: number): string | undefined {
+    for (let at = from; at !== -1; at = text.indexOf(MODEL, at + 1)) {
+      const value =
+        text.charCodeAt(at + MODEL.length) === SPACE ? at + MODEL.length + 1 : at + MODEL.length;
+      if (!text.startsWith(this.#sent, value)) continue;
+      const end = text.indexOf('"', value + this.#sent.length);
+      if (end !== -1) return text.slice(at, end + 1);
+    }
+    return undefined;
   }
 }

@@ -5,7 +5,7 @@ import { isAscii } from "node:buffer";
 
 /** Decodes one stream, in order. Malformed bytes become U+FFFD. */
 export class Utf8Chunks {
-  readonly #decoder = new TextDecoder();
+  #decoder: TextDecoder | undefined;
   /** True while the decoder may hold the beginning of a character. */
   #isMidCharacter = false;
 
@@ -15,11 +15,12 @@ export class Utf8Chunks {
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
     }
     this.#isMidCharacter = (bytes.at(-1) ?? 0x80) >= 0x80;
+    this.#decoder ??= new TextDecoder();
     return this.#decoder.decode(bytes, { stream: true });
   }
 
   /** What is left at the end: U+FFFD for a character that was cut off, else "". */
   end(): string {
-    return this.#decoder.decode();
+    return this.#decoder?.decode() ?? "";
   }
 }
