@@ -3,9 +3,10 @@
 // It parses nothing but --run, which the repository's own scripts use.
 
 import { join } from "node:path";
-import { installWhenNeeded, root, runBun } from "./bootstrap.mjs";
+import { root, runBun } from "./bun.mjs";
+import { installWhenNeeded } from "./install.mjs";
 
-installWhenNeeded();
+await installWhenNeeded();
 const args = process.argv.slice(2);
 const [script, rest] =
   args[0] === "--run"

@@ -3,9 +3,10 @@
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { findBun, installWhenNeeded, root } from "./bootstrap.mjs";
+import { findBun, root } from "./bun.mjs";
+import { installWhenNeeded } from "./install.mjs";
 
-installWhenNeeded();
+await installWhenNeeded();
 const bun = findBun();
 const tool = (name) => join(root, "node_modules", name);
 const gates = [

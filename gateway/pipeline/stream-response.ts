@@ -1,5 +1,5 @@
-// The caller's side of a stream: one write per upstream read, flush awaited so that a slow reader slows the
-// upstream instead of filling memory, a sign of life when the upstream is silent. Knows no dialect.
+// The caller's side of a stream: one write per upstream read, awaited so that a slow reader slows the upstream
+// instead of filling memory, a sign of life when the upstream is silent. Knows no dialect.
 
 /** What produces the stream. */
 export interface StreamSource {
@@ -50,9 +50,11 @@ export function streamResponse(
           const piece = await source.next();
           if (piece === undefined || isDone) break;
           if (piece.length === 0) continue;
-          controller.write(piece);
+          const written = controller.write(piece);
           hasWritten = true;
           await controller.flush();
+          // Pending while the caller's socket is full: this, not flush, is where a slow reader slows us.
+          await written;
         }
         finish(true);
       } catch {
