@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // `npm run check`: types, format, lint with layers and cycles, dead code. Every gate runs, then one verdict.
+// `npm run check -- --fix` formats first.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -15,6 +16,10 @@ const gates = [
   ["lint, layers, cycles", ["--bun", tool("oxlint/bin/oxlint"), "--deny-warnings"]],
   ["dead code", ["--bun", tool("knip/bin/knip-bun.js"), "--no-progress"]],
 ];
+
+if (process.argv.includes("--fix")) {
+  spawnSync(bun, ["fmt", "--no-script"], { cwd: root, stdio: "inherit" });
+}
 
 let failed = 0;
 for (const [name, args] of gates) {

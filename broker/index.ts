@@ -1,7 +1,7 @@
 // The door of the broker: start one, open its vault in this process, know its configuration.
 // Consumers that only need credentials use #broker/client, which can open nothing.
 
-export { brokerBind, brokerKeys } from "./config.ts";
+export { authBrokerUrl, brokerBind, brokerKeys } from "./config.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
 export { type ListedCredential, listCredentials } from "./listing.ts";

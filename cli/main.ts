@@ -37,6 +37,8 @@ async function openContext(): Promise<CommandContext> {
 }
 
 const code = await runProgram(process.argv.slice(2), { stdout, stderr, openContext, version });
-// A pipe may still hold the last lines.
-await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+// Pipes may still hold the last lines.
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise<void>((resolve) => stream.write("", () => resolve()));
+}
 process.exit(code);

@@ -1,6 +1,6 @@
 // The logger of a running server: configuration in, lines on stderr. stdout stays the command's own.
 
-import { bufferLines, createLogger, type Config, type Logger } from "#platform";
+import { bufferLines, createLogger, writeStderrSync, type Config, type Logger } from "#platform";
 import { logFormat, logLevel } from "./config-keys.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -10,6 +10,6 @@ export function openProcessLog(config: Config, context: CommandContext): Logger 
   return createLogger({
     level: config.get(logLevel),
     isPretty: format === "pretty" || (format === "auto" && context.isTty),
-    write: bufferLines(context.stderr),
+    write: bufferLines(context.stderr, { writeLast: writeStderrSync }),
   });
 }

@@ -2,9 +2,27 @@
 // was killed and left us behind. Never exits the process itself, unless asked twice.
 
 import type { Environment } from "#platform";
+import { CliError, EXIT_CODES } from "./cli-error.ts";
 
 /** Variable in which bin/agent.mjs leaves its pid. */
 export const LAUNCHER_VARIABLE = "PARLEY_LAUNCHER_PID";
+
+/** The person gave up on a command before it was ready. */
+export class Interrupted extends CliError {
+  constructor() {
+    super("interrupted", "stopped before it was ready", { exitCode: EXIT_CODES.interrupted });
+  }
+}
+
+/** The promise's value; throws Interrupted when the stop comes first. */
+export function unlessStopped<T>(work: Promise<T>, stopped: Promise<void>): Promise<T> {
+  return Promise.race([
+    work,
+    stopped.then((): never => {
+      throw new Interrupted();
+    }),
+  ]);
+}
 
 /** How often a vanished launcher is looked for. */
 export const LAUNCHER_CHECK_MS = 1_000;

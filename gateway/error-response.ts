@@ -1,7 +1,7 @@
 // The one place where an error becomes an HTTP answer: status and envelope in the caller's dialect, no host
 // path, no stack, no fragment of an upstream key.
 
-import type { Logger } from "#platform";
+import { redact, type Logger } from "#platform";
 import type { Failure } from "#wire";
 import { GatewayError } from "./errors.ts";
 import type { Format } from "./formats/format.ts";
@@ -16,6 +16,8 @@ export function errorResponse(
   const headers = {
     ...requestIdHeaders(requestId),
     ...(error instanceof GatewayError && error.headers),
+    // Clients retry a 502; this one needs its operator first.
+    ...(isOperatorsTrouble(error) && { "x-should-retry": "false" }),
   };
   if (error instanceof UpstreamRefused && passesAsIs(error, format)) {
     log.info("the upstream refused", {
@@ -30,7 +32,13 @@ export function errorResponse(
   }
   if (!(error instanceof GatewayError))
     log.error("request failed unexpectedly", { requestId, error });
-  const failure = failureOf(error, format);
+  const found = failureOf(error, format);
+  const { code } = found;
+  const failure = {
+    ...found,
+    message: redact(found.message),
+    ...(code !== undefined && { code: redact(code) }),
+  };
   const { status, body } = format.encodeError(failure, requestId);
   log[status >= 500 ? "warn" : "info"]("request refused", {
     requestId,
@@ -38,6 +46,10 @@ export function errorResponse(
     reason: failure.message,
   });
   return Response.json(body, { status, headers });
+}
+
+function isOperatorsTrouble(error: unknown): boolean {
+  return error instanceof GatewayError && error.failure.kind === "upstream_auth";
 }
 
 function failureOf(error: unknown, format: Format): Failure {

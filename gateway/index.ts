@@ -36,6 +36,7 @@ import { simulatorsOfOneFormat } from "./providers/simulator.ts";
 import { createGatewayApp, refusedResponse } from "./server.ts";
 
 export { gatewayBind, gatewayKeys, providersKey } from "./config.ts";
+export type { ProviderConfig } from "./providers/operator.ts";
 
 /** First characters of a gateway bearer, so that it is recognised where it should not be. */
 export const GATEWAY_TOKEN_PREFIX = "pgw_";
@@ -78,7 +79,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
   const isUsable = (provider: Provider) => leases.hasKey(provider);
   const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
-  const fetch = createGatewayApp({
+  const app = createGatewayApp({
     catalog: new ModelCatalog(all, { isUsable }),
     leases,
     outbound: createOutbound(),
@@ -96,7 +97,8 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   });
   const server = serveHttp({
     bind,
-    fetch,
+    admit: app.admit,
+    fetch: app.fetch,
     hasToken: true,
     maxBodyBytes: config.get(gatewayMaxBodyBytes),
     refuse: (refusal, request) => refusedResponse(refusal, request, newId),
@@ -118,7 +120,9 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
 function withoutLoops(env: Environment, bind: BindAddress, log: Logger): Environment {
   const looping = builtInProviders.flatMap(({ baseUrlEnv }: Provider) => {
     const url = baseUrlEnv ? URL.parse(env[baseUrlEnv] ?? "") : null;
-    const isSelf = url && isLoopback(url.hostname) && Number(url.port) === bind.port;
+    // Port 0 is not known yet; nobody can have pointed at it.
+    const isSelf =
+      url && bind.port !== 0 && isLoopback(url.hostname) && Number(url.port) === bind.port;
     return baseUrlEnv && isSelf ? [baseUrlEnv] : [];
   });
   for (const name of looping) log.warn(`${name} points at this gateway and is ignored here`);

@@ -31,6 +31,17 @@ class UnknownRoute extends GatewayError {
   }
 }
 
+/** A path this server has, asked in another way. */
+class WrongMethod extends GatewayError {
+  constructor(method: string, path: string) {
+    const message = `${path} takes POST, not ${method}.`;
+    super(
+      { kind: "not_found", message, code: "method_not_allowed", status: 405 },
+      { headers: { allow: "POST" } },
+    );
+  }
+}
+
 /** What comes with each request beside it. */
 interface Given {
   Bindings: { readonly body: Uint8Array };
@@ -38,8 +49,15 @@ interface Given {
 
 type GatewayContext = Context<Given>;
 
-/** Builds the request handler. */
-export function createGatewayApp(parts: ServerParts): RequestHandler {
+/** The gateway's side of an HTTP server. */
+export interface GatewayApp {
+  /** Refuses a stranger before a byte of the body is read. */
+  admit(request: Request): Response | undefined;
+  readonly fetch: RequestHandler;
+}
+
+/** Builds admission and request handler. */
+export function createGatewayApp(parts: ServerParts): GatewayApp {
   const app = new Hono<Given>();
   const isOurs = matchToken(parts.token);
   const inFlight = new InFlight(parts.maxInFlight);
@@ -60,21 +78,27 @@ export function createGatewayApp(parts: ServerParts): RequestHandler {
     const serve: Handler = (c, id) => serveModel(c, format, parts, { requestId: id, inFlight });
     app.post(format.path, (c) => guarded(c, format, serve));
   }
-  app.get(
-    "/v1/models",
-    guardedAs((c) => listModels(c, parts)),
-  );
-  app.get(
-    "/v1/models/*",
-    guardedAs((c) => showModel(c, parts)),
-  );
+  const list = guardedAs((c) => listModels(c, parts));
+  app.get("/v1/models", list);
+  const show = guardedAs((c) => showModel(c, parts));
+  app.get("/v1/models/*", show);
   // A catch-all route would make Hono compose two handlers for every request.
-  app.notFound(
-    guardedAs((c) => {
-      throw new UnknownRoute(c.req.method, c.req.path);
-    }),
-  );
-  return (request, control) => app.fetch(request, control);
+  app.notFound(guardedAs(refuseRoute));
+  return {
+    admit: (request) => {
+      if (showsToken(request.headers, isOurs)) return undefined;
+      const format = dialectOf(request.headers, pathOf(request));
+      const requestId = `req_${parts.newId()}`;
+      return errorResponse(wrongKey(), { format, requestId, log: parts.log });
+    },
+    fetch: (request, control) => app.fetch(request, control),
+  };
+}
+
+function refuseRoute({ req }: GatewayContext): never {
+  const isModelPath = Object.values(formats).some(({ path }) => path === req.path);
+  if (isModelPath) throw new WrongMethod(req.method, req.path);
+  throw new UnknownRoute(req.method, req.path);
 }
 
 type Handler = (c: GatewayContext, requestId: string) => Response | Promise<Response>;
@@ -108,6 +132,10 @@ function dialectOf(headers: Headers, path: string): Format {
   return isAnthropic ? formats.messages : formats.chat;
 }
 
+function pathOf({ url }: Request): string {
+  return URL.parse(url)?.pathname ?? "/";
+}
+
 const KIND_OF_REFUSAL: Readonly<Record<number, FailureKind>> = {
   400: "bad_request",
   403: "forbidden",
@@ -121,7 +149,7 @@ export function refusedResponse(
   request: Request,
   newId: () => string,
 ): Response {
-  const path = URL.parse(request.url)?.pathname ?? "/";
+  const path = pathOf(request);
   const requestId = `req_${newId()}`;
   const kind = KIND_OF_REFUSAL[status] ?? "internal";
   const failure = { kind, message, code, status };

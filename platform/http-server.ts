@@ -58,6 +58,8 @@ export interface ServeOptions {
   readonly maxBodyBytes?: number;
   readonly idleSeconds?: number;
   readonly allowedOrigins?: readonly string[];
+  /** Looks at a request before its body is read; an answer here is the answer, and the body stays unread. */
+  readonly admit?: (request: Request) => Response | undefined;
   /** Builds the answer for what never reaches `fetch`: 400, 403, 405, 413, 500, 503. */
   readonly refuse: (refusal: Refusal, request: Request) => Response;
   readonly log: Logger;
@@ -136,8 +138,15 @@ class FrontDoor {
 
   async #handle(request: Request, connections: Connections): Promise<Response> {
     // Until the body is here the runtime's own deadline runs; from then on the handler may take its time.
+    const hasContent = hasBody(request.headers);
+    const refused = hasContent ? this.#options.admit?.(request) : undefined;
+    if (refused) {
+      // What is still on its way must not be read as the next request.
+      refused.headers.set("connection", "close");
+      return refused;
+    }
     const limits = { maxBytes: this.#maxBytes };
-    const body = hasBody(request.headers) ? await readBody(request, limits) : NO_BODY;
+    const body = hasContent ? await readBody(request, limits) : NO_BODY;
     connections.timeout(request, 0);
     let isOverridden = false;
     const response = await this.#options.fetch(request, {

@@ -43,7 +43,7 @@ export {
   isLoopback,
   parseBindAddress,
 } from "./bind-address.ts";
-export { bufferLines } from "./line-buffer.ts";
+export { bufferLines, writeStderrSync } from "./line-buffer.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 export { redact, registerSecret } from "./redact.ts";
 export {

@@ -1,6 +1,6 @@
 // Foreign opaque state in a string any dialect can hold: `gw1.` + base64url(JSON). A client that replays
-// history faithfully hands it back, and the format that minted it gets its bytes unchanged
-// (wire.md §5.4, carrier rule). Refuses to guess: anything malformed is undefined, never an error.
+// history faithfully hands it back, and the format that minted it gets its bytes unchanged.
+// Refuses to guess: anything malformed is undefined, never an error.
 
 import { z } from "zod";
 import type { Carrier } from "./conversation.ts";

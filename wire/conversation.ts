@@ -1,4 +1,4 @@
-// The canonical conversation: what a request means once no wire format owns it (wire.md §5.0).
+// The canonical conversation: what a request means once no wire format owns it.
 // Turns and parts keep their order, tool arguments stay the exact string, opaque provider state
 // travels in carriers. `path` is where a thing stood in the caller's body, for errors that point.
 

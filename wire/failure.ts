@@ -1,7 +1,7 @@
 // What can go wrong with a model request, in words no wire format owns.
 // Each format maps a kind to its own status and envelope; nothing here knows HTTP dialects.
 
-/** Every cause a caller can be told about; the mapping per dialect is wire.md §5.8. */
+/** Every cause a caller can be told about. Each dialect maps them in its errors.ts. */
 export const FAILURE_KINDS = [
   "bad_request",
   "too_long",

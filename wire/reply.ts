@@ -19,7 +19,7 @@ export type StopReason =
   | "content_filter"
   | "pause";
 
-/** Tokens, disjoint: input + cacheRead + cacheWrite is everything that went in (wire.md §5.6 Usage). */
+/** Tokens, disjoint: input + cacheRead + cacheWrite is everything that went in. */
 export interface Usage {
   readonly input: number;
   readonly cacheRead: number;

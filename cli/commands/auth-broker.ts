@@ -2,6 +2,7 @@
 // Refuses to print a stored credential: the bearer of `token` is the only secret it ever shows.
 
 import {
+  authBrokerUrl,
   BROKER_TOKEN_PREFIX,
   BrokerError,
   brokerBind,
@@ -67,17 +68,20 @@ Examples:
   },
 };
 
+const SERVE_KEYS = [brokerBind, logLevel];
+
 function registerServe(parent: Command, context: CommandContext): void {
   const serve = parent
     .command("serve")
     .description("run the broker until Ctrl-C")
-    .option("--bind <host:port>", "address instead of broker.bind; port 0 picks a free one")
+    .option("--bind <host:port>", "the same as --broker-bind")
     .option("--config <file>", "read this configuration file over the others")
     .option("--json", "print one line of JSON when ready");
-  addKeyOptions(serve, [logLevel]);
+  addKeyOptions(serve, SERVE_KEYS);
   serve.action((options: ServeOptions) =>
     withBrokerErrors(async () => {
-      const flags = { ...keyFlags(serve, [logLevel]), "--broker-bind": options.bind };
+      const bind = options.bind === undefined ? {} : { "--broker-bind": options.bind };
+      const flags = { ...keyFlags(serve, SERVE_KEYS), ...bind };
       const config = context.loadConfig(flags, options.config);
       const log = openProcessLog(config, context);
       const stopped = untilStopped(context.env);
@@ -128,7 +132,10 @@ function registerList(parent: Command, context: CommandContext): void {
       withBrokerErrors(() => {
         const listed = listCredentials(context.env);
         if (json) return context.stdout(`${JSON.stringify(listed)}\n`);
-        context.stdout(listed.length === 0 ? NOTHING_STORED : listingTable(listed));
+        const config = context.loadConfig();
+        context.stdout(listed.length === 0 ? nothingStored(config) : listingTable(listed));
+        const remote = config.get(authBrokerUrl);
+        if (remote !== "") context.stderr(remoteHint(remote));
         if (listed.some(({ source }) => source === "environment")) context.stderr(OFFERED_HINT);
       }),
     );
@@ -151,18 +158,25 @@ function registerStatus(parent: Command, context: CommandContext): void {
     );
 }
 
-const NOTHING_STORED = `No credentials yet. Two ways to add one:
+function remoteHint(url: string): string {
+  return `This is the vault of this host. auth.broker.url is set, so a gateway here asks ${url} instead;\n\`agent auth-broker status\` says whether that broker answers.\n`;
+}
+
+function nothingStored(config: Config): string {
+  return `No credentials yet. Two ways to add one:
 
   1. For one run, never stored: set the provider's variable, then start.
        ANTHROPIC_API_KEY=... agent up
 
   2. In the vault, while a broker runs (the key stays out of your shell history):
        read -rs KEY && printf '{"provider":"anthropic","credential":{"type":"api_key","key":"%s"}}' "$KEY" |
-         curl http://127.0.0.1:8765/v1/credential -H "Authorization: Bearer $(agent auth-broker token)" -d @-
+         curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://${config.get(brokerBind)}/v1/credential \\
+           -H "Authorization: Bearer $(agent auth-broker token)" -d @-
 `;
+}
 
 const OFFERED_HINT =
-  "Keys marked `offered` are used by `agent up` from its environment; they are not in the vault.\n";
+  "Keys marked `offered` are used by `agent up` where the vault has none; they are not in the vault.\n";
 
 function listingTable(listed: readonly ListedCredential[]): string {
   const rows = listed.map(({ id, provider, type, identityKey, status, source, variable }) => [

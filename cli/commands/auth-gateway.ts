@@ -4,6 +4,7 @@
 import { brokerBind, environmentKeys } from "#broker";
 import {
   BrokerClient,
+  type BrokerConnection,
   RemoteCredentials,
   resolveBrokerConnection,
   resolveBrokerToken,
@@ -16,13 +17,18 @@ import type { CliCommand, CommandContext } from "../command.ts";
 import { logLevel } from "../config-keys.ts";
 import { addKeyOptions, keyFlags } from "../key-options.ts";
 import { openProcessLog } from "../process-log.ts";
-import { untilStopped } from "../until-stopped.ts";
+import { unlessStopped, untilStopped } from "../until-stopped.ts";
 
 /** How long `status` waits for an answer. */
 export const STATUS_TIMEOUT_MS = 3_000;
 
 interface JsonOption {
   readonly json?: boolean;
+}
+
+interface ServeOptions extends JsonOption {
+  readonly bind?: string;
+  readonly config?: string;
 }
 
 /** `agent auth-gateway`. */
@@ -34,6 +40,7 @@ export const authGatewayCommand: CliCommand = {
     const serve = command
       .command("serve")
       .description("run the gateway until Ctrl-C")
+      .option("--bind <host:port>", "the same as --gateway-bind")
       .option("--config <file>", "read this configuration file over the others")
       .option("--json", "print one line of JSON when ready")
       .addHelpText(
@@ -41,9 +48,11 @@ export const authGatewayCommand: CliCommand = {
         "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host.",
       );
     addKeyOptions(serve, serving);
-    serve.action((options: JsonOption & { config?: string }) =>
-      serveGateway(context, context.loadConfig(keyFlags(serve, serving), options.config), options),
-    );
+    serve.action((options: ServeOptions) => {
+      const bind = options.bind === undefined ? {} : { "--gateway-bind": options.bind };
+      const flags = { ...keyFlags(serve, serving), ...bind };
+      return serveGateway(context, context.loadConfig(flags, options.config), options);
+    });
     command
       .command("token")
       .description("print the key that the gateway's clients send")
@@ -71,19 +80,7 @@ async function serveGateway(
   const stopped = untilStopped(context.env);
   const connection =
     (await resolveBrokerConnection(config, env)) ?? (await localBroker(config, context));
-  const credentials = await RemoteCredentials.open(new BrokerClient(connection)).catch(
-    (cause: unknown) => {
-      throw new CliError(
-        "broker_unreachable",
-        `The broker at ${connection.url} cannot be used: ${message(cause)}`,
-        {
-          exitCode: EXIT_CODES.unreachable,
-          hint: "Start one with `agent auth-broker serve`, or set auth.broker.url and auth.broker.token.",
-          cause,
-        },
-      );
-    },
-  );
+  const credentials = await unlessStopped(openCredentials(connection), stopped);
   try {
     const offered = environmentKeys(env);
     const gateway = await startGateway({
@@ -104,6 +101,19 @@ async function serveGateway(
     await gateway.stop();
   } finally {
     await credentials.stop();
+  }
+}
+
+async function openCredentials(connection: BrokerConnection): Promise<RemoteCredentials> {
+  try {
+    return await RemoteCredentials.open(new BrokerClient(connection));
+  } catch (cause) {
+    const problem = `The broker at ${connection.url} cannot be used: ${message(cause)}`;
+    throw new CliError("broker_unreachable", problem, {
+      exitCode: EXIT_CODES.unreachable,
+      hint: "Start one with `agent auth-broker serve`, or set auth.broker.url and auth.broker.token.",
+      cause,
+    });
   }
 }
 

@@ -1,10 +1,19 @@
 // `agent doctor`: looks at everything a run depends on and says, line by line, what holds and how to fix what
 // does not. Changes nothing, contacts nobody but servers on this machine, prints no secret.
 
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { createServer } from "node:net";
-import { ENVIRONMENT_VARIABLES, brokerBind, environmentKeys, Vault, vaultPath } from "#broker";
-import { gatewayBind, listProviders, providersKey } from "#gateway";
+import { dirname } from "node:path";
+import {
+  BrokerError,
+  ENVIRONMENT_VARIABLES,
+  brokerBind,
+  environmentKeys,
+  Vault,
+  vaultPath,
+} from "#broker";
+import { BrokerClient, resolveBrokerConnection, resolveConfigValue } from "#broker/client";
+import { gatewayBind, listProviders, type ProviderConfig, providersKey } from "#gateway";
 import {
   ConfigError,
   formatBindAddress,
@@ -56,7 +65,8 @@ async function examine(context: CommandContext): Promise<Check[]> {
   return [
     ...base,
     checkVault(context),
-    ...checkCredentials(context, config.value),
+    ...(await checkCredentials(context, config.value)),
+    ...(await checkRemoteBroker(context, config.value)),
     await checkBind("gateway.bind", config.value.get(gatewayBind)),
     await checkBind("broker.bind", config.value.get(brokerBind)),
   ];
@@ -79,18 +89,44 @@ function checkRequestLimit({ env }: CommandContext): Check {
 }
 
 function checkHome({ env }: CommandContext): Check {
+  const name = "home";
   const path = homeDirectory(env);
-  if (!existsSync(path)) {
-    return { name: "home", status: "ok", detail: `${path} will be made on first use` };
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return checkHomeParent(path);
+  if (!found.isDirectory()) {
+    return { name, status: "failed", detail: `${path} is no directory`, fix: OTHER_HOME };
   }
-  const mode = statSync(path).mode & 0o777;
-  if ((mode & 0o077) === 0) return { name: "home", status: "ok", detail: `${path} is private` };
-  return {
-    name: "home",
-    status: "failed",
-    detail: `${path} is open to other users (mode ${mode.toString(8)})`,
-    fix: `chmod 700 ${path}`,
-  };
+  const self = process.getuid?.();
+  if (self !== undefined && found.uid !== self) {
+    const detail = `${path} belongs to user ${found.uid}, this is user ${self}`;
+    return { name, status: "failed", detail, fix: OTHER_HOME };
+  }
+  const mode = found.mode & 0o777;
+  if ((mode & 0o077) === 0) return { name, status: "ok", detail: `${path} is private` };
+  const detail = `${path} is open to other users (mode ${mode.toString(8)}); it will be closed on next use`;
+  return { name, status: "warning", detail, fix: `chmod 700 ${path}` };
+}
+
+const OTHER_HOME = "set PARLEY_HOME to a directory of your own";
+
+function checkHomeParent(path: string): Check {
+  const name = "home";
+  let parent = dirname(path);
+  while (!existsSync(parent)) parent = dirname(parent);
+  try {
+    accessSync(parent, constants.W_OK);
+    // A parent such as /proc allows the question but not the directory.
+    if (parent.startsWith("/proc") || parent.startsWith("/sys"))
+      throw new Error("not a place for files");
+    return { name, status: "ok", detail: `${path} will be made on first use` };
+  } catch {
+    return {
+      name,
+      status: "failed",
+      detail: `${path} cannot be made in ${parent}`,
+      fix: OTHER_HOME,
+    };
+  }
 }
 
 function readConfig(context: CommandContext): { check: Check; value?: Config } {
@@ -122,12 +158,13 @@ function checkVault({ env }: CommandContext): Check {
       vault.close();
     }
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return { name: "vault", status: "failed", detail };
+    const fix = error instanceof BrokerError ? error.fix : undefined;
+    return { name: "vault", status: "failed", detail: message(error), ...(fix && { fix }) };
   }
 }
 
-function checkCredentials({ env }: CommandContext, config: Config): Check[] {
+async function checkCredentials(context: CommandContext, config: Config): Promise<Check[]> {
+  const { env } = context;
   const offered = environmentKeys(env).map(({ provider, variable }) => `${provider} (${variable})`);
   const overrides = config.get(providersKey);
   const checks: Check[] = [
@@ -140,15 +177,48 @@ function checkCredentials({ env }: CommandContext, config: Config): Check[] {
           fix: `set one, e.g. ${Object.values(ENVIRONMENT_VARIABLES).flat().slice(0, 2).join(" or ")}, or store one in the broker`,
         },
   ];
+  return [...checks, ...(await checkProviders(overrides, context))];
+}
+
+async function checkProviders(
+  overrides: Readonly<Record<string, ProviderConfig>>,
+  { env }: CommandContext,
+): Promise<Check[]> {
+  const name = "providers";
   try {
     listProviders(overrides, env, { hasSimulator: false });
-    const ids = Object.keys(overrides);
-    if (ids.length > 0) checks.push({ name: "providers", status: "ok", detail: ids.join(", ") });
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    checks.push({ name: "providers", status: "failed", detail });
+    return [{ name, status: "failed", detail: message(error) }];
+  }
+  const checks: Check[] = [];
+  for (const [id, { apiKey }] of Object.entries(overrides)) {
+    try {
+      if (apiKey !== undefined) await resolveConfigValue(apiKey, env);
+      checks.push({ name, status: "ok", detail: `${id}${apiKey ? ": its key resolves" : ""}` });
+    } catch (error) {
+      checks.push({ name, status: "failed", detail: `${id}: apiKey: ${message(error)}` });
+    }
   }
   return checks;
+}
+
+async function checkRemoteBroker(context: CommandContext, config: Config): Promise<Check[]> {
+  const name = "remote broker";
+  try {
+    const connection = await resolveBrokerConnection(config, context.env);
+    if (!connection) return [];
+    const snapshot = await new BrokerClient(connection).fetchSnapshot();
+    const count = snapshot?.credentials.length ?? 0;
+    return [{ name, status: "ok", detail: `${connection.url} answers; ${count} credentials` }];
+  } catch (error) {
+    const fix =
+      "`agent auth-broker status` says more; auth.broker.url and auth.broker.token say where and how";
+    return [{ name, status: "failed", detail: message(error), fix }];
+  }
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function checkBind(name: string, text: string): Promise<Check> {
@@ -164,11 +234,7 @@ async function checkBind(name: string, text: string): Promise<Check> {
       fix: `agent up --${name.replace(".", "-")} ${bind.hostname}:0 takes a free port`,
     };
   } catch (error) {
-    return {
-      name,
-      status: "failed",
-      detail: error instanceof Error ? error.message : String(error),
-    };
+    return { name, status: "failed", detail: message(error) };
   }
 }
 

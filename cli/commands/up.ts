@@ -3,6 +3,7 @@
 
 import { brokerBind, environmentKeys, startBroker, VaultCredentials, type Broker } from "#broker";
 import { gatewayBind, startGateway, type Gateway } from "#gateway";
+import { isLoopback, type Logger } from "#platform";
 import { logLevel } from "../config-keys.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { addKeyOptions, keyFlags } from "../key-options.ts";
@@ -15,7 +16,7 @@ Examples:
   agent up --gateway-bind 127.0.0.1:0       any free port
   ANTHROPIC_API_KEY=… agent up              serve Anthropic's models with that key
 
-Keys in the environment are used for this run and never stored. Ctrl-C stops both servers.`;
+Keys in the environment are used for this run where the vault has none, and never stored. Ctrl-C stops both.`;
 
 interface UpOptions {
   readonly json?: boolean;
@@ -56,11 +57,12 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
     });
     try {
       for (const { provider, variable } of offered) {
-        log.info("key from the environment is used for this run, not stored", {
+        log.info("key from the environment is used where the vault has none, and not stored", {
           provider,
           variable,
         });
       }
+      warnWhenPublic(gateway, log);
       context.stdout(options.json ? readyJson(gateway, broker) : readyText(gateway, broker));
       await stopped;
       log.info("stopping");
@@ -70,6 +72,15 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
   } finally {
     await broker.stop();
   }
+}
+
+function warnWhenPublic({ url }: Gateway, log: Logger): void {
+  const { hostname } = new URL(url);
+  if (isLoopback(hostname)) return;
+  log.warn(
+    "the gateway can be reached from other machines over plain HTTP; put TLS in front of it",
+    { url },
+  );
 }
 
 function readyJson(gateway: Gateway, broker: Broker): string {

@@ -54,6 +54,8 @@ export interface ReplyContext {
   readonly id: string;
   /** Seconds since the epoch, when the request came in. */
   readonly createdSeconds: number;
+  /** Seconds since the epoch, now; for dialects that say when an answer was complete. */
+  readonly nowSeconds?: () => number;
   /** Makes further ids for items: 24 characters of [a-z0-9], stable for the caller's log only. */
   readonly newId: () => string;
   /** The decoded request; null when the answer is a replay without one. */
@@ -73,10 +75,11 @@ export interface UpstreamContext {
 /** Turns upstream SSE events into canonical events. Never throws: malformed input becomes an `error` event. */
 export interface StreamDecoder {
   /**
-   * True when an event that meant one `delta` of text or thinking, coming again with another text, would mean that
-   * delta and leave the decoder as it is: then such events need not be decoded (pipeline/repeated-delta.ts).
+   * True when this event, which meant one `delta` of text or thinking, would, coming again with another text, mean
+   * that delta and leave the decoder as it is: then it need not be decoded (pipeline/repeated-delta.ts). Absent
+   * where that is never so.
    */
-  readonly hasPlainDeltas?: boolean;
+  isPlainDelta?(data: string): boolean;
   /** One SSE event: its `event:` name ("" when absent) and its joined data. */
   event(name: string, data: string): void;
   /** A line that is no SSE field (llama.cpp writes `error: {…}`); ignored by most. */
@@ -113,7 +116,7 @@ export interface Format {
 
   /** Upstream's error body (parsed JSON, or text when it is none) → what went wrong. Never throws. */
   decodeError(status: number, body: Json): Failure;
-  /** What went wrong → status and envelope of the dialect (wire.md §5.8). */
+  /** What went wrong → status and envelope of the dialect. */
   encodeError(failure: Failure, requestId: string): { status: number; body: JsonObject };
 
   /** Same-format lane: usage in a parsed reply body or stream event, merged over what was seen before. */

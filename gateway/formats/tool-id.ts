@@ -1,5 +1,5 @@
 // Tool call ids that every dialect accepts. Legal ones pass unchanged; others map deterministically,
-// so that the call and its result, sent in different requests, still meet (wire.md §5.7).
+// so that the call and its result, sent in different requests, still meet.
 
 import { createHash } from "node:crypto";
 import type { FormatId } from "#wire";

@@ -1,6 +1,5 @@
 // Which headers cross the gateway, both ways: open lists for what vendors add every month (`anthropic-*`),
-// closed ones for everything else. Never credentials, cookies, organisations or hop-by-hop fields
-// (wire.md §5.8).
+// closed ones for everything else. Never credentials, cookies, organisations or hop-by-hop fields.
 
 import { VERSION } from "#platform";
 import type { FormatId } from "#wire";

@@ -2,7 +2,14 @@
 // first byte to the caller is a real HTTP status, in the caller's dialect, with retry-after kept.
 
 import { OutboundError, redact, type Outbound, type OutboundResponse } from "#platform";
-import type { Failure, FailureKind, FormatId, Json } from "#wire";
+import {
+  isJsonObject,
+  parseJson,
+  type Failure,
+  type FailureKind,
+  type FormatId,
+  type Json,
+} from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import { formats } from "../formats/index.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -73,7 +80,8 @@ export async function dispatch(
     ...limits,
   };
   const response = await send(request, provider, format, outbound);
-  if (response.status >= 200 && response.status < 300) return checkKind(response);
+  if (response.status >= 200 && response.status < 300)
+    return checkKind(response, { format, isStream });
   throw await refusal(response, format, exchange.id);
 }
 
@@ -102,16 +110,24 @@ export function connectionFailed(error: unknown): UpstreamFailed {
   const kind = KIND_OF_OUTBOUND[error.code] ?? "bad_gateway";
   // Which host that is concerns the operator, not the caller.
   const problem = error.message.replace(`${error.host}: `, "");
-  const message = `The call to the upstream failed: it ${problem}.`;
+  const message = `The call to the upstream failed: ${problem}.`;
   return new UpstreamFailed({ kind, message, code: error.code }, { cause: error });
 }
 
-function checkKind(response: OutboundResponse): OutboundResponse {
-  const type = response.headers.get("content-type") ?? "";
+async function checkKind(
+  response: OutboundResponse,
+  { format, isStream }: { format: FormatId; isStream: boolean },
+): Promise<OutboundResponse> {
+  const type = (response.headers.get("content-type") ?? "").toLowerCase();
   // Hosts label their streams in many ways, or not at all; HTML is always somebody else's page.
-  if (!type.includes("html")) return response;
-  response.cancel();
-  const message = `The upstream answered ${response.status} with ${type} instead of an API reply.`;
+  const isPage = type.includes("html");
+  const isWhole = isStream && type.includes("application/json");
+  if (!isPage && !isWhole) return response;
+  const body = parseOrText(await readSome(response));
+  if (isWhole && isJsonObject(body) && isJsonObject(body["error"])) {
+    throw new UpstreamFailed(formats[format].decodeError(502, body));
+  }
+  const message = `The upstream answered ${response.status} with ${type}, which is not what was asked for.`;
   throw new UpstreamFailed({ kind: "bad_gateway", message });
 }
 
@@ -155,7 +171,9 @@ async function readSome(response: OutboundResponse): Promise<string> {
 
 function parseOrText(text: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    const value = parseJson(text);
+    // Google wraps its errors in a list of one.
+    return Array.isArray(value) && value.length === 1 ? (value[0] ?? null) : value;
   } catch {
     return text;
   }

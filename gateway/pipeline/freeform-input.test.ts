@@ -43,6 +43,23 @@ describe("freeform input", () => {
     expect(unwrapFreeform(text)).toBe("found");
   });
 
+  test("whole and streamed arguments give the same input, odd shapes included", () => {
+    for (const text of [
+      '{"a":1,"input":"x"}',
+      "{}",
+      "",
+      '{"input":"abc',
+      '{"input":"a","input":"b"}',
+      '{"input":7}',
+      "[1]",
+      "nonsense",
+    ]) {
+      const whole = unwrapFreeform(text);
+      expect(stream([...text])).toBe(whole);
+      expect(stream([text])).toBe(whole);
+    }
+  });
+
   test("a call without arguments has empty input", () => {
     expect(stream([])).toBe("");
     expect(stream(["{}"])).toBe("");

@@ -22,15 +22,20 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 /** The `input` of a complete argument text, or the text itself when it has another shape. */
 export function unwrapFreeform(argumentText: string): string {
+  const input = new FreeformInput();
+  return input.push(argumentText) + input.end();
+}
+
+/** The `input` of arguments in which it does not come first; the text itself where there is none. */
+function findInput(argumentText: string): string {
+  if (argumentText.trim() === "{}") return "";
   try {
     const value: unknown = JSON.parse(argumentText);
-    if (typeof value === "object" && value !== null && "input" in value) {
-      if (typeof value.input === "string") return value.input;
-    }
+    const isObject = typeof value === "object" && value !== null && "input" in value;
+    return isObject && typeof value.input === "string" ? value.input : argumentText;
   } catch {
     return argumentText;
   }
-  return argumentText;
 }
 
 /** Incremental unwrapFreeform; one per call. */
@@ -54,8 +59,8 @@ export class FreeformInput {
 
   /** Ends the call; returns what could not be streamed. */
   end(): string {
-    if (this.#state === "before") return this.#pending.trim() === "{}" ? "" : this.#pending;
-    if (this.#state === "foreign") return unwrapFreeform(this.#all);
+    if (this.#state === "before") return findInput(this.#pending);
+    if (this.#state === "foreign") return findInput(this.#all);
     return "";
   }
 

@@ -64,10 +64,10 @@ export class KeyLeases {
   }
 
   #stored(providerId: string): string | undefined {
-    for (const credential of this.#sources.broker.credentials(providerId)) {
-      if (credential.type === "api_key") return credential.key;
-    }
-    return undefined;
+    const stored = this.#sources.broker.credentials(providerId);
+    // The newest: whoever adds a key beside an old one means it to be used.
+    const newest = stored.findLast((credential) => credential.type === "api_key");
+    return newest?.type === "api_key" ? newest.key : undefined;
   }
 
   #configuredKey(providerId: string): Promise<string | undefined> {

@@ -75,7 +75,7 @@ interface Head {
 function readHead(bytes: Uint8Array): Head {
   let scan: JsonScan;
   try {
-    scan = scanJson(bytes, { fields: ["model", "stream"] });
+    scan = scanJson(bytes, { fields: ["model", "stream", "n"] });
   } catch (error) {
     throw invalidJson(error);
   }
@@ -140,6 +140,7 @@ function replyContext(
     model: asked.model,
     id: parts.newId(),
     createdSeconds: Math.floor(exchange.startedAtMs / 1_000),
+    nowSeconds: () => Math.floor(parts.nowMs() / 1_000),
     newId: parts.newId,
     request: translation?.request ?? null,
     losses: new Losses(),
@@ -151,12 +152,14 @@ async function sameFormat(context: Context): Promise<Response> {
   const model = asked.scan.fields.get("model");
   if (!model) throw new Error("readHead guarantees the field");
   const alias = { asked: asked.model, sent: target.model.id };
-  const body = sameFormatBody(bytes, { model }, { ...alias, format: to });
+  const body = sameFormatBody(bytes, model, { ...alias, format: to });
   const call = { provider: target.provider, format: to.id, body, isStream: asked.isStream, lease };
   const response = await dispatch(call, exchange, parts);
-  const relay = { response, exchange, alias, reply: replyContext(context) };
-  const isStream = (response.headers.get("content-type") ?? "").includes("event-stream");
-  return asked.isStream && isStream
+  const n = valueAt(bytes, asked.scan, "n");
+  const choices = typeof n === "number" ? n : 1;
+  const secret = lease.key;
+  const relay = { response, exchange, alias, secret, choices, reply: replyContext(context) };
+  return asked.isStream
     ? relayStream(relay, settle(context), parts)
     : relayReply(relay, settle(context));
 }
@@ -184,6 +187,7 @@ async function translated(context: Context): Promise<Response> {
     provider: target.provider.id,
     translation,
     reply: replyContext(context, translation),
+    secret: lease.key,
   };
   return asked.isStream
     ? translateStream(answered, settle(context), parts)

@@ -1,7 +1,6 @@
 // A shortcut for the one thing streams are full of: events that differ from the one before in their text alone.
 // Where an upstream event is the same JSON around another string, the string is cut out and nothing is parsed.
-// Refuses to guess: one character of difference elsewhere, and the decoder reads the event as always. Only for
-// decoders that say StreamDecoder.hasPlainDeltas.
+// Refuses to guess: one character of difference elsewhere, and the decoder reads the event as always.
 
 import type { ReplyEvent } from "#wire";
 

@@ -1,27 +1,25 @@
 // The same-format lane: caller and upstream speak one dialect, so bytes go through as they are, both ways.
 // Only the model's name and the credential change; unknown fields, key order and spacing survive.
 
-import type { OutboundResponse } from "#platform";
-import { isJsonObject, parseJson, type Usage } from "#wire";
+import { redact, type OutboundResponse } from "#platform";
+import { isJsonObject, parseJson, type JsonObject, type Usage } from "#wire";
+import { UpstreamFailed } from "../errors.ts";
 import type { Format, ReplyContext } from "../formats/format.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
+import { ModelAlias } from "./model-alias.ts";
 import { streamResponse } from "./stream-response.ts";
-import { ModelAlias, StreamTap } from "./stream-tap.ts";
-
-/** Where the values stand that the gateway reads from a body; byte offsets. */
-export interface BodyFields {
-  readonly model: { readonly start: number; readonly end: number };
-}
+import { StreamTap } from "./stream-tap.ts";
 
 const CARRIER = Buffer.from('"gw1.');
+const BLANK_LINE = Buffer.from("\n\n");
 const utf8 = new TextEncoder();
 
 /** The body for the upstream: the caller's bytes, with the model's name and foreign carriers replaced. */
 export function sameFormatBody(
   bytes: Uint8Array,
-  fields: BodyFields,
+  model: { readonly start: number; readonly end: number },
   { asked, sent, format }: { asked: string; sent: string; format: Format },
 ): Uint8Array {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -29,9 +27,9 @@ export function sameFormatBody(
     asked === sent
       ? buffer
       : Buffer.concat([
-          buffer.subarray(0, fields.model.start),
+          buffer.subarray(0, model.start),
           Buffer.from(JSON.stringify(sent)),
-          buffer.subarray(fields.model.end),
+          buffer.subarray(model.end),
         ]);
   if (renamed.indexOf(CARRIER) === -1) return renamed;
   // State of another provider, replayed after the conversation moved here: no provider understands it.
@@ -43,17 +41,22 @@ export function sameFormatBody(
 /** Called when the last byte is out. */
 export type OnEnd = (outcome: Outcome, usage: Usage | undefined) => void;
 
-interface Relay {
+/** An answer on its way back. */
+export interface Relay {
   readonly response: OutboundResponse;
   readonly exchange: Exchange;
   /** Model as asked and as sent: the caller sees its own name again. */
   readonly alias: { readonly asked: string; readonly sent: string };
+  /** The credential of the call; never shown to the caller. */
+  readonly secret: string;
+  /** Answers that were asked for (Chat `n`). */
+  readonly choices: number;
   readonly reply: ReplyContext;
 }
 
-/** Passes a whole reply on. Throws UpstreamFailed when the connection breaks before its end. */
+/** Passes a whole reply on. Throws UpstreamFailed when the connection breaks, or the reply is an error after all. */
 export async function relayReply(
-  { response, exchange, alias }: Relay,
+  { response, exchange, alias, secret }: Relay,
   onEnd: OnEnd,
 ): Promise<Response> {
   let bytes: Uint8Array;
@@ -63,9 +66,12 @@ export async function relayReply(
     throw connectionFailed(error);
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  onEnd("completed", readReplyUsage(buffer, exchange.format));
-  const shown = alias.asked === alias.sent ? buffer : new ModelAlias(alias).replace(buffer);
-  return new Response(shown, {
+  const body = parseBody(buffer);
+  if (isErrorBody(body)) throw new UpstreamFailed(exchange.format.decodeError(502, body));
+  onEnd("completed", exchange.format.readUsage(body, undefined));
+  const named = alias.asked === alias.sent ? buffer : new ModelAlias(alias).replaceTopLevel(buffer);
+  const showsSecret = secret !== "" && named.indexOf(secret) !== -1;
+  return new Response(showsSecret ? redact(named.toString("utf8")) : named, {
     status: response.status,
     headers: {
       ...callerHeaders(response.headers, exchange.id),
@@ -74,78 +80,124 @@ export async function relayReply(
   });
 }
 
-function readReplyUsage(buffer: Buffer, format: Format): Usage | undefined {
+/** A reply that is no JSON object, or only the beginning of one, is none. */
+function parseBody(buffer: Buffer): JsonObject {
+  let cause: unknown;
   try {
     const body = parseJson(buffer.toString("utf8"));
-    return isJsonObject(body) ? format.readUsage(body, undefined) : undefined;
-  } catch {
-    // An upstream's odd JSON is the caller's to see; it only goes unmetered.
-    return undefined;
+    if (isJsonObject(body)) return body;
+  } catch (error) {
+    cause = error;
   }
+  const message = "The upstream answered with something that is no JSON object.";
+  throw new UpstreamFailed({ kind: "bad_gateway", message }, { cause });
+}
+
+// Some hosts answer 200 and put the failure into the body. A Responses object may carry an error and be one.
+function isErrorBody({ type, error, choices, object }: JsonObject): boolean {
+  if (type === "error") return true;
+  return isJsonObject(error) && choices === undefined && object !== "response";
 }
 
 /** Passes a stream on; a cut becomes the dialect's own error ending, never a clean end. */
 export async function relayStream(
-  { response, exchange, alias, reply }: Relay,
+  relay: Relay,
   onEnd: OnEnd,
   { keepAliveMs }: { keepAliveMs: number },
 ): Promise<Response> {
-  const { format } = exchange;
-  const tap = new StreamTap(format, alias);
-  let first: Uint8Array | undefined;
-  try {
-    first = await response.read();
-  } catch (error) {
-    throw connectionFailed(error);
-  }
-  let pending = first && tap.push(first);
-  let outcome: Outcome | undefined;
+  const { response, exchange, reply } = relay;
+  const { format, signal } = exchange;
+  const reader = new TappedReader(relay);
+  await reader.begin();
+  return streamResponse(
+    {
+      next: () => reader.read(),
+      keepAlive: () =>
+        reader.isAtBoundary ? format.createStreamEncoder(reply).keepAlive : undefined,
+      done: (isComplete) => {
+        response.cancel();
+        onEnd(isComplete ? (reader.outcome ?? "client_gone") : "client_gone", reader.usage);
+      },
+    },
+    { headers: callerHeaders(response.headers, exchange.id), keepAliveMs, signal },
+  );
+}
 
-  const ending = (error?: unknown): Uint8Array | undefined => {
+/** Reads an upstream stream through its tap, and supplies the ending that the upstream left out. */
+class TappedReader {
+  readonly #relay: Relay;
+  readonly #tap: StreamTap;
+  #first: Uint8Array | undefined;
+  /** Known once the last bytes have been read. */
+  outcome: Outcome | undefined;
+
+  constructor(relay: Relay) {
+    const { exchange, alias, secret, choices } = relay;
+    this.#relay = relay;
+    this.#tap = new StreamTap(exchange.format, { alias, secret, choices });
+  }
+
+  get isAtBoundary(): boolean {
+    return this.#tap.isAtBoundary;
+  }
+
+  get usage(): Usage | undefined {
+    return this.#tap.usage;
+  }
+
+  /** Waits for the first bytes. Throws UpstreamFailed when none come: then a real status is still possible. */
+  async begin(): Promise<void> {
+    let chunk: Uint8Array | undefined;
+    try {
+      chunk = await this.#relay.response.read();
+    } catch (error) {
+      throw connectionFailed(error);
+    }
+    if (!chunk) {
+      const message = "The upstream closed the stream before it began.";
+      throw new UpstreamFailed({ kind: "bad_gateway", message });
+    }
+    this.#first = this.#tap.push(chunk);
+  }
+
+  /** The next bytes; undefined at the end. Never throws. */
+  async read(): Promise<Uint8Array | undefined> {
+    const first = this.#first;
+    if (first) {
+      this.#first = undefined;
+      return first;
+    }
+    if (this.outcome) return undefined;
+    try {
+      const chunk = await this.#relay.response.read();
+      return chunk ? this.#tap.push(chunk) : this.#end();
+    } catch (error) {
+      return this.#end(error);
+    }
+  }
+
+  #end(error?: unknown): Uint8Array {
+    const tap = this.#tap;
     const rest = tap.flush();
-    outcome = tap.hasFailed ? "failed" : "completed";
-    if (error === undefined && tap.hasEnded) return rest.length > 0 ? rest : undefined;
-    outcome = "cut";
-    const { failure } = connectionFailed(error);
+    // An event without its blank line is never dispatched by a client, and must not swallow one of ours.
+    const gap = tap.isAtBoundary ? [] : [BLANK_LINE];
+    if (tap.hasEnded) {
+      this.outcome = tap.hasFailed ? "failed" : "completed";
+      return Buffer.concat([rest, ...gap]);
+    }
+    this.outcome = "cut";
+    return Buffer.concat([rest, ...gap, utf8.encode(this.#cutEnding(error))]);
+  }
+
+  #cutEnding(error: unknown): string {
+    const { exchange, reply } = this.#relay;
     const message =
       error === undefined
         ? "The upstream closed the stream before it was finished."
-        : failure.message;
-    const text = format.encodeStreamCut({ ...failure, kind: "bad_gateway", message }, reply, {
-      nextSequence: (tap.lastSequence ?? -1) + 1,
+        : connectionFailed(error).failure.message;
+    const nextSequence = (this.#tap.lastSequence ?? -1) + 1;
+    return exchange.format.encodeStreamCut({ kind: "bad_gateway", message }, reply, {
+      nextSequence,
     });
-    // An event that was cut in the middle must not swallow ours.
-    return Buffer.concat([rest, utf8.encode(tap.isAtBoundary ? text : `\n\n${text}`)]);
-  };
-
-  const next = async (): Promise<Uint8Array | undefined> => {
-    if (pending) {
-      const bytes = pending;
-      pending = undefined;
-      return bytes;
-    }
-    if (outcome) return undefined;
-    try {
-      const chunk = await response.read();
-      return chunk ? tap.push(chunk) : ending();
-    } catch (error) {
-      return ending(error);
-    }
-  };
-
-  return streamResponse(
-    {
-      next,
-      keepAlive: () => (tap.isAtBoundary ? format.createStreamEncoder(reply).keepAlive : undefined),
-      done: (isComplete) => {
-        response.cancel();
-        onEnd(isComplete && outcome ? outcome : "client_gone", tap.usage);
-      },
-    },
-    {
-      headers: callerHeaders(response.headers, exchange.id),
-      keepAliveMs,
-      signal: exchange.signal,
-    },
-  );
+  }
 }

@@ -33,7 +33,8 @@ export function streamResponse(
   };
   const onAbort = () => finish(false);
   // A caller who left before the first pull would otherwise never be noticed here.
-  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
   const body = new ReadableStream({
     type: "direct",
     async pull(controller: ReadableStreamDirectController) {

@@ -2,6 +2,7 @@
 // on must be the bytes it got.
 
 import { describe, expect, test } from "bun:test";
+import { registerSecret } from "#platform";
 import { formats } from "../formats/index.ts";
 import { StreamTap } from "./stream-tap.ts";
 
@@ -32,7 +33,7 @@ function run(
   size: number,
   alias?: { sent: string; asked: string },
 ) {
-  const tap = new StreamTap(formats[format], alias);
+  const tap = new StreamTap(formats[format], alias && { alias });
   const bytes = utf8.encode(text);
   const out: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += size) out.push(tap.push(bytes.subarray(at, at + size)));
@@ -65,8 +66,10 @@ describe.each(["chat", "messages", "responses"] as const)("a %s stream", (format
   });
 
   test("that lacks its last event has not ended", () => {
-    const cut = streams[format].slice(0, format === "chat" ? 1 : -1).join("");
-    expect(run(format, cut, 11).tap.hasEnded).toBe(false);
+    // A chat that has given its finish_reason has ended: [DONE] is a courtesy that some hosts omit.
+    const events = format === "chat" ? 1 : streams[format].length - 1;
+    const cut = streams[format].slice(0, events).join("");
+    for (const size of [1, 11, cut.length]) expect(run(format, cut, size).tap.hasEnded).toBe(false);
   });
 
   test("is not at a boundary in the middle of an event", () => {
@@ -92,8 +95,91 @@ test("failures told by the upstream are ends, and failures", () => {
   }
 });
 
-test("a comment after the end does not hide it", () => {
-  expect(run("chat", "data: [DONE]\n\n: bye\n\n", 3).tap.hasEnded).toBe(true);
+describe("an end is an end, whatever surrounds it", () => {
+  const finish = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n';
+  test.each([
+    ["a comment after it", "chat", "data: [DONE]\n\n: bye\n\n"],
+    ["a ping after it", "messages", `${streams.messages[3]}event: ping\ndata: {"type":"ping"}\n\n`],
+    [
+      "data before its event line",
+      "messages",
+      'data: {"type":"message_stop"}\nevent: message_stop\n\n',
+    ],
+    [
+      "a usage chunk with choices after it, and no [DONE]",
+      "chat",
+      `${finish}data: {"choices":[{"index":0,"delta":{},"finish_reason":null}],"usage":{"prompt_tokens":1}}\n\n`,
+    ],
+    [
+      "a long chunk",
+      "chat",
+      finish.replace('"delta":{}', `"delta":{"content":"${"x".repeat(9_000)}"}`),
+    ],
+    ["no blank line behind it", "messages", 'data: {"type":"message_stop"}\n'],
+    ["no line end behind it", "chat", "data: [DONE]"],
+  ] as const)("%s", (_name, format, text) => {
+    for (const size of [1, 3, text.length]) expect(run(format, text, size).tap.hasEnded).toBe(true);
+  });
+});
+
+describe("what only looks like an end is none", () => {
+  test.each([
+    [
+      "an ending cut in its middle",
+      "responses",
+      'data: {"type":"response.completed","response":{"output":[{"ty',
+    ],
+    [
+      "a finish cut in its middle",
+      "chat",
+      'data: {"choices":[{"finish_reason":"length","delta":{"content":"Hel',
+    ],
+    [
+      "an empty finish_reason",
+      "chat",
+      'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}\n\n',
+    ],
+    ["a chunk without choices", "chat", 'data: {"choices":[],"prompt_filter_results":[]}\n\n'],
+    [
+      "an error inside a tool's input",
+      "messages",
+      'data: {"type":"content_block_start","content_block":{"input":{"type":"error"}}}\n\n',
+    ],
+    [
+      "an ending quoted in an item",
+      "responses",
+      'data: {"type":"response.output_item.done","item":{"x":{"type":"response.completed"}}}\n\n',
+    ],
+    ["[DONE] alone", "responses", "data: [DONE]\n\n"],
+  ] as const)("%s", (_name, format, text) => {
+    for (const size of [1, 3, text.length])
+      expect(run(format, text, size).tap.hasEnded).toBe(false);
+  });
+
+  test("one of two answers that were asked for", () => {
+    const tap = new StreamTap(formats.chat, { choices: 2 });
+    const finish = (index: number) =>
+      `data: {"choices":[{"index":${index},"delta":{},"finish_reason":"stop"}]}\n\n`;
+    tap.push(utf8.encode(finish(0)));
+    expect(tap.hasEnded).toBe(false);
+    tap.push(utf8.encode(finish(1)));
+    expect(tap.hasEnded).toBe(true);
+  });
+});
+
+test("a credential that an upstream echoes is not passed on, wherever it is cut", () => {
+  const secret = "plaincanary-0123456789";
+  registerSecret(secret);
+  const text = `data: {"choices":[{"delta":{"content":"${secret}"}}]}\n\ndata: {"error":{"message":"bad ${secret}"}}\n\n`;
+  for (const size of [1, 5, 64, text.length]) {
+    const tap = new StreamTap(formats.chat, { secret });
+    const bytes = utf8.encode(text);
+    const out: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += size)
+      out.push(tap.push(bytes.subarray(at, at + size)));
+    out.push(tap.flush());
+    expect(Buffer.concat(out).toString()).not.toContain("canary");
+  }
 });
 
 test("the number of the last Responses event is known, for the error that may follow it", () => {

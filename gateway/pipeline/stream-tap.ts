@@ -1,11 +1,14 @@
-// Listens to a same-format stream without parsing it: finds the few lines that carry usage, remembers the
-// last line, and so knows at the end whether the dialect's own ending was there. Works on whole lines, so
-// any split of the bytes gives the same result. Changes nothing but the model's name, if asked to.
+// Listens to a same-format stream without parsing it: only lines that carry usage, or may end the stream, are
+// read, and so it is known at the end whether the dialect's own ending was there. Works on whole lines, so any
+// split of the bytes gives the same result. Changes nothing but the model's name, where it was asked for by
+// another, and what would show a credential.
 
-import { isJsonObject, parseJson, type FormatId, type Json, type Usage } from "#wire";
+import { redact } from "#platform";
+import { isJsonObject, parseJson, type FormatId, type JsonObject, type Usage } from "#wire";
 import type { Format } from "../formats/format.ts";
+import { ModelAlias } from "./model-alias.ts";
 
-/** Longest line that is searched for usage; a longer one passes unmetered. */
+/** Longest line that is held back until it is whole; a longer one passes in pieces, unread. */
 export const MAX_TAPPED_LINE_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
@@ -13,59 +16,75 @@ const CARRIAGE_RETURN = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
 const LETTER_N = 0x6e;
-/** How much of the last line is kept to recognise an ending by. */
-const LAST_LINE_BYTES = 4_096;
 const EMPTY = Buffer.alloc(0);
+const DONE = "[DONE]";
 const USAGE = Buffer.from('"usage"');
-const MODEL = '"model":';
-const MODEL_KEY = Buffer.from(MODEL);
+const SEQUENCE = Buffer.from('"sequence_number":');
+const SEQUENCE_BYTES = 40;
 
-const ENDINGS: Readonly<Record<FormatId, RegExp>> = {
-  chat: /^data: ?\[DONE\]|"finish_reason": ?"|"error": ?\{|"choices": ?\[\]/,
-  messages: /"type": ?"(message_stop|error)"/,
-  responses: /"type": ?"response\.(completed|incomplete|failed)"|^data: ?\[DONE\]/,
-};
-const FAILURES: Readonly<Record<FormatId, RegExp>> = {
-  chat: /^data: ?\{"error": ?\{/,
-  messages: /"type": ?"error"/,
-  responses: /"type": ?"(response\.failed|error)"/,
+const ERROR = '"error"';
+/** What a line must hold to be worth reading: an ending of the dialect, as the vendors and compatible hosts spell it. */
+const MARKERS: Readonly<Record<FormatId, readonly Buffer[]>> = {
+  chat: toBuffers([DONE, '"finish_reason":"', '"finish_reason": "', ERROR]),
+  messages: toBuffers(["message_stop", ERROR]),
+  responses: toBuffers(["response.completed", "response.incomplete", "response.failed", ERROR]),
 };
 
-/** Taps one stream of `format`; `alias` replaces the model name the upstream was asked for. */
+function toBuffers(texts: readonly string[]): Buffer[] {
+  return texts.map((text) => Buffer.from(text));
+}
+
+/** How a stream said that it is over. */
+type Ending = "finished" | "failed";
+
+/** What a tap must know of the request. */
+export interface TapOptions {
+  /** The model as it was asked for and as it was sent; replaced in the answer where they differ. */
+  readonly alias?: { readonly sent: string; readonly asked: string };
+  /** The credential of the call: an upstream that echoes it does not show it to the caller. */
+  readonly secret?: string;
+  /** Answers that were asked for (Chat `n`); each must finish. */
+  readonly choices?: number;
+}
+
+/** Taps one stream of `format`. */
 export class StreamTap {
   readonly #format: Format;
   readonly #alias: ModelAlias | undefined;
+  readonly #choices: number;
+  readonly #secret: Buffer | undefined;
+  readonly #finished = new Set<number>();
   #partial: Buffer[] = [];
   #partialBytes = 0;
-  #lastLine: Buffer = EMPTY;
   #endsInBlankLine = true;
   #isRenamed = false;
+  #ending: Ending | undefined;
+  #sequence = "";
   usage: Usage | undefined;
 
-  constructor(format: Format, alias?: { sent: string; asked: string }) {
+  constructor(format: Format, { alias, secret = "", choices = 1 }: TapOptions = {}) {
     this.#format = format;
+    this.#choices = choices;
+    this.#secret = secret === "" ? undefined : Buffer.from(secret);
     if (alias && alias.sent !== alias.asked) this.#alias = new ModelAlias(alias);
   }
 
-  /** Takes one read; returns what to pass on: the same bytes, unless a name is replaced. */
+  /** Takes one read; returns the lines it completes, as they came unless something in them must change. */
   push(chunk: Uint8Array): Uint8Array {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const cut = bytes.lastIndexOf(NEWLINE) + 1;
-    if (cut === 0) {
-      this.#hold(bytes);
-      return this.#alias ? EMPTY : chunk;
-    }
+    if (cut === 0) return this.#hold(bytes);
     const lines = this.#release(cut === bytes.length ? bytes : bytes.subarray(0, cut));
-    this.#read(lines);
-    if (cut < bytes.length) this.#hold(bytes.subarray(cut));
-    return this.#alias ? this.#rename(lines, this.#alias) : chunk;
+    const shown = this.#pass(lines);
+    if (cut === bytes.length) return shown;
+    const early = this.#hold(bytes.subarray(cut));
+    return early.length === 0 ? shown : Buffer.concat([shown, early]);
   }
 
-  /** End of bytes: returns what was still held back. */
+  /** End of bytes: returns what was still held back. A line without its end counts only if it is whole. */
   flush(): Uint8Array {
     const rest = this.#release(EMPTY);
-    if (rest.length > 0) this.#read(rest);
-    return this.#alias ? rest : EMPTY;
+    return rest.length > 0 ? this.#pass(rest) : rest;
   }
 
   /** True between two events, where a comment may stand. */
@@ -73,20 +92,20 @@ export class StreamTap {
     return this.#endsInBlankLine && this.#partialBytes === 0;
   }
 
-  /** True when the last line was an end of the dialect, good or bad. */
+  /** True once the dialect's own end was there, good or bad. */
   get hasEnded(): boolean {
-    return ENDINGS[this.#format.id].test(this.#lastLine.toString("latin1"));
+    return this.#ending !== undefined;
   }
 
-  /** True when the last line told of a failure. */
+  /** True when that end was a failure. */
   get hasFailed(): boolean {
-    return FAILURES[this.#format.id].test(this.#lastLine.toString("latin1"));
+    return this.#ending === "failed";
   }
 
   /** `sequence_number` of the last event, where the dialect has one. */
   get lastSequence(): number | undefined {
-    const match = /"sequence_number": ?(\d+)/.exec(this.#lastLine.toString("latin1"));
-    return match ? Number(match[1]) : undefined;
+    const digits = /\d+/.exec(this.#sequence);
+    return digits ? Number(digits[0]) : undefined;
   }
 
   #rename(lines: Buffer, alias: ModelAlias): Buffer {
@@ -97,10 +116,19 @@ export class StreamTap {
     return renamed;
   }
 
-  #hold(bytes: Buffer): void {
-    if (this.#partialBytes > MAX_TAPPED_LINE_BYTES && !this.#alias) return;
+  #pass(lines: Buffer): Buffer {
+    this.#read(lines);
+    const named = this.#alias ? this.#rename(lines, this.#alias) : lines;
+    const showsSecret = this.#secret !== undefined && named.indexOf(this.#secret) !== -1;
+    // Vendors echo keys, whole or in part, where they complain of them.
+    return showsSecret || this.hasFailed ? Buffer.from(redact(named.toString("utf8"))) : named;
+  }
+
+  /** Keeps the beginning of a line; returns it instead when the line grows beyond all measure. */
+  #hold(bytes: Buffer): Buffer {
     this.#partial.push(bytes);
     this.#partialBytes += bytes.length;
+    return this.#partialBytes > MAX_TAPPED_LINE_BYTES ? this.#release(EMPTY) : EMPTY;
   }
 
   #release(bytes: Buffer): Buffer {
@@ -112,38 +140,83 @@ export class StreamTap {
   }
 
   #read(lines: Buffer): void {
-    let at = lines.indexOf(USAGE);
-    while (at !== -1) {
+    const done = new Set<number>();
+    this.#readLinesWith(USAGE, lines, done);
+    for (const marker of MARKERS[this.#format.id]) this.#readLinesWith(marker, lines, done);
+    this.#endsInBlankLine = endsInBlankLine(lines);
+    if (this.#format.id !== "responses") return;
+    const at = lines.lastIndexOf(SEQUENCE);
+    if (at !== -1) this.#sequence = lines.toString("latin1", at, at + SEQUENCE_BYTES);
+  }
+
+  #readLinesWith(marker: Buffer, lines: Buffer, done: Set<number>): void {
+    for (let at = lines.indexOf(marker); at !== -1;) {
       const start = lines.lastIndexOf(NEWLINE, at) + 1;
       const newline = lines.indexOf(NEWLINE, at);
       const end = newline === -1 ? lines.length : newline;
-      if (!isNull(lines, at + USAGE.length)) this.#readUsage(lines.toString("utf8", start, end));
-      at = newline === -1 ? -1 : lines.indexOf(USAGE, newline);
+      const isWorthless = marker === USAGE && isNull(lines, at + USAGE.length);
+      if (!isWorthless && !done.has(start)) {
+        done.add(start);
+        this.#readLine(lines.toString("utf8", start, end));
+      }
+      at = newline === -1 ? -1 : lines.indexOf(marker, newline);
     }
-    let end = lines.length;
-    let newlines = 0;
-    while (end > 0 && isLineEnd(lines[end - 1])) {
-      if (lines[end - 1] === NEWLINE) newlines += 1;
-      end -= 1;
-    }
-    // What comes here is whole lines, so a lone line end is a blank line.
-    this.#endsInBlankLine = newlines > 1 || (newlines === 1 && end === 0);
-    const start = end === 0 ? 0 : lines.lastIndexOf(NEWLINE, end - 1) + 1;
-    if (end === 0 || lines[start] === COLON) return;
-    this.#lastLine = lines.subarray(start, Math.min(end, start + LAST_LINE_BYTES));
   }
 
-  #readUsage(line: string): void {
+  #readLine(line: string): void {
     if (!line.startsWith("data:")) return;
-    let event: Json;
-    try {
-      event = parseJson(line.slice("data:".length));
-    } catch {
-      // Not ours to judge: the bytes have gone to the caller as they came.
-      return;
-    }
-    if (isJsonObject(event)) this.usage = this.#format.readUsage(event, this.usage);
+    const data = line.slice("data:".length).trim();
+    // Of Responses it is no end: some hosts add it, but only after the dialect's own.
+    if (data === DONE && this.#format.id === "chat") this.#ending ??= "finished";
+    const event = parseObject(data);
+    if (!event) return;
+    this.usage = this.#format.readUsage(event, this.usage);
+    this.#ending ??= this.#endingOf(event);
   }
+
+  #endingOf(event: JsonObject): Ending | undefined {
+    const { type, error } = event;
+    switch (this.#format.id) {
+      case "messages":
+        if (type === "message_stop") return "finished";
+        return type === "error" ? "failed" : undefined;
+      case "responses":
+        if (type === "response.completed" || type === "response.incomplete") return "finished";
+        return type === "response.failed" ? "failed" : undefined;
+      case "chat":
+        return isJsonObject(error) ? "failed" : this.#finishChoices(event);
+    }
+  }
+
+  #finishChoices({ choices }: JsonObject): Ending | undefined {
+    for (const choice of Array.isArray(choices) ? choices : []) {
+      if (!isJsonObject(choice)) continue;
+      const { finish_reason: reason, index = 0 } = choice;
+      if (typeof reason === "string" && reason !== "") this.#finished.add(Number(index));
+    }
+    return this.#finished.size >= this.#choices ? "finished" : undefined;
+  }
+}
+
+function parseObject(data: string): JsonObject | undefined {
+  try {
+    const value = parseJson(data);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    // Cut off, or not ours to judge: the bytes have gone to the caller as they came.
+    return undefined;
+  }
+}
+
+function endsInBlankLine(lines: Buffer): boolean {
+  let end = lines.length;
+  let newlines = 0;
+  while (end > 0 && (lines[end - 1] === NEWLINE || lines[end - 1] === CARRIAGE_RETURN)) {
+    if (lines[end - 1] === NEWLINE) newlines += 1;
+    end -= 1;
+  }
+  // What comes here is whole lines, so a lone line end is a blank line.
+  return newlines > 1 || (newlines === 1 && end === 0);
 }
 
 /** True when what follows the key is null, as OpenAI writes it into every chunk but the last. */
@@ -151,52 +224,4 @@ function isNull(bytes: Buffer, after: number): boolean {
   let at = after;
   while (bytes[at] === SPACE || bytes[at] === COLON) at += 1;
   return bytes[at] === LETTER_N;
-}
-
-function isLineEnd(byte: number | undefined): boolean {
-  return byte === NEWLINE || byte === CARRIAGE_RETURN;
-}
-
-/**
- * Puts the caller's name of the model where the upstream writes its own. Vendors append dates, so the first value
- * that begins with the name that was asked for is learnt and replaced from then on. The pattern cannot match
- * inside a JSON string: its quotes would be escaped there.
- */
-export class ModelAlias {
-  readonly #sent: string;
-  readonly #asked: string;
-  /** What stands for the model in this answer: `"model":"…"`, once it has been seen. */
-  #written: string | undefined;
-
-  constructor({ sent, asked }: { sent: string; asked: string }) {
-    this.#sent = `"${sent}`;
-    this.#asked = `"model":${JSON.stringify(asked)}`;
-  }
-
-  /** The bytes with every such value replaced; the same bytes where there is none. */
-  replace(bytes: Buffer): Buffer {
-    const at = bytes.indexOf(MODEL_KEY);
-    if (at === -1) return bytes;
-    // latin1 keeps every byte; both names are ASCII.
-    const text = bytes.toString("latin1");
-    if (this.#written === undefined || !text.includes(this.#written)) {
-      this.#written = this.#find(text, at);
-    }
-    if (this.#written === undefined) return bytes;
-    return Buffer.from(
-      text.replaceAll(this.#written, () => this.#asked),
-      "latin1",
-    );
-  }
-
-  #find(text: string, from: number): string | undefined {
-    for (let at = from; at !== -1; at = text.indexOf(MODEL, at + 1)) {
-      const value =
-        text.charCodeAt(at + MODEL.length) === SPACE ? at + MODEL.length + 1 : at + MODEL.length;
-      if (!text.startsWith(this.#sent, value)) continue;
-      const end = text.indexOf('"', value + this.#sent.length);
-      if (end !== -1) return text.slice(at, end + 1);
-    }
-    return undefined;
-  }
 }

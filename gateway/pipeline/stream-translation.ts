@@ -2,6 +2,7 @@
 // network read. Does no I/O and holds no timers; per event it costs a parse, a JSON.parse and a template.
 
 import { createParser, type ParseError } from "eventsource-parser";
+import { redact } from "#platform";
 import type { EmitReplyEvent, Failure, ReplyEvent, Usage } from "#wire";
 import type { Format, ReplyContext, UpstreamContext } from "../formats/format.ts";
 import { LOSSY_HEADER } from "../formats/losses.ts";
@@ -38,6 +39,8 @@ interface TranslationOptions {
   readonly reply: ReplyContext;
   /** Undoes the tool adaptation of the request. */
   readonly restore?: (emit: EmitReplyEvent) => EmitReplyEvent;
+  /** The credential of the call: an upstream that echoes it does not show it to the caller. */
+  readonly secret?: string;
   /** Length of the request, for an estimate where the upstream reports no usage. */
   readonly inputChars?: number;
 }
@@ -55,7 +58,8 @@ class Translation implements StreamTranslation {
   readonly #emit: EmitReplyEvent;
   readonly #reply: ReplyContext;
   readonly #inputChars: number;
-  readonly #repeated: RepeatedDelta | undefined;
+  readonly #secret: string;
+  readonly #repeated = new RepeatedDelta();
   /** What the decoder made of the event at hand. */
   readonly #emitted: ReplyEvent[] = [];
   #isInCall = false;
@@ -67,7 +71,16 @@ class Translation implements StreamTranslation {
   usage: Usage | undefined;
 
   constructor(options: TranslationOptions) {
-    const { from, to, upstream, reply, restore = (emit) => emit, inputChars = 0 } = options;
+    const {
+      from,
+      to,
+      upstream,
+      reply,
+      restore = (emit) => emit,
+      secret = "",
+      inputChars = 0,
+    } = options;
+    this.#secret = secret;
     this.#reply = reply;
     this.#inputChars = inputChars;
     this.#encoder = to.createStreamEncoder(reply);
@@ -78,7 +91,6 @@ class Translation implements StreamTranslation {
       this.#emit(event);
     }, upstream);
     this.#decoder = decoder;
-    this.#repeated = decoder.hasPlainDeltas ? new RepeatedDelta() : undefined;
     this.#parser = createParser({
       maxBufferSize: MAX_EVENT_CHARS,
       onEvent: ({ event = "", data }) => this.#event(event, data),
@@ -115,22 +127,21 @@ class Translation implements StreamTranslation {
 
   #event(name: string, data: string): void {
     // Decoders count the arguments of a call, to know when it is whole.
-    const repeated = this.#isInCall ? undefined : this.#repeated;
-    if (!repeated) return this.#decoder.event(name, data);
-    const text = repeated.match(name, data);
+    const text = this.#isInCall ? undefined : this.#repeated.match(name, data);
     if (text !== undefined) {
       if (text !== "") this.#emit({ type: "delta", text });
       return;
     }
     this.#emitted.length = 0;
     this.#decoder.event(name, data);
-    repeated.observe(name, data, this.#emitted);
+    const isPlain = !this.#isInCall && this.#decoder.isPlainDelta?.(data) === true;
+    this.#repeated.observe(name, data, isPlain ? this.#emitted : []);
   }
 
   #flush(): string {
     const out = this.#out;
     this.#out = "";
-    return out;
+    return this.#secret !== "" && out.includes(this.#secret) ? redact(out) : out;
   }
 
   #receive(event: ReplyEvent): void {
@@ -139,10 +150,7 @@ class Translation implements StreamTranslation {
       case "finish":
         return this.#finish(event);
       case "error":
-        this.failure = event.failure;
-        this.#note(LOSSY_HEADER, this.#reply.losses.toString());
-        this.isOver = true;
-        break;
+        return this.#fail(event.failure);
       case "delta":
         this.#outputChars += event.text.length;
         break;
@@ -153,6 +161,14 @@ class Translation implements StreamTranslation {
         this.hasBegun = true;
     }
     this.#out += this.#encoder.encode(event);
+  }
+
+  #fail(failure: Failure): void {
+    this.isOver = true;
+    // Vendors echo keys where they complain of them.
+    this.failure = { ...failure, message: redact(failure.message) };
+    this.#note(LOSSY_HEADER, this.#reply.losses.toString());
+    this.#out += this.#encoder.encode({ type: "error", failure: this.failure });
   }
 
   #finish(event: Extract<ReplyEvent, { type: "finish" }>): void {

@@ -139,6 +139,17 @@ describe("names", () => {
     expect(sent.turns[0]?.parts[0]).toMatchObject({ name: short });
   });
 
+  test.each(["chat", "messages", "responses"] as const)(
+    "come back as the caller wrote them from %s",
+    (format) => {
+      const adapted = adapt(request([{ kind: "function", name: "my.tool", schema }]), format);
+      const sent = adapted.request.tools[0];
+      const name = sent?.kind === "function" ? sent.name : "";
+      expect(name).toMatch(/^my_tool_[0-9a-f]{8}$/);
+      expect(restoreStream(adapted, name, ["{}"])).toMatchObject({ name: "my.tool" });
+    },
+  );
+
   test("two tools that would share a name are refused", () => {
     const twins: Tool[] = [
       { kind: "function", name: "a__b", schema },
@@ -171,6 +182,20 @@ describe("hosted tools of another dialect", () => {
     expect(sent.tools).toEqual([]);
     expect(sent.toolChoice).toBeUndefined();
     expect(losses.toString()).toContain("tools[0]=web_search");
+  });
+
+  test("that were dropped are not asked for by choice", () => {
+    const kept: Tool = { kind: "function", name: "a", schema };
+    const named = adapt(
+      request([kept, search], { toolChoice: { mode: "tool", name: "web_search" } }),
+    );
+    expect(named.request.toolChoice).toBeUndefined();
+    expect(named.losses.toString()).toContain("tool_choice");
+    const names = ["a", "web_search"];
+    const allowed = adapt(
+      request([kept, search], { toolChoice: { mode: "allowed", names, isRequired: true } }),
+    );
+    expect(allowed.request.toolChoice).toEqual({ mode: "allowed", names: ["a"], isRequired: true });
   });
 
   test("that do more are refused with their path", () => {

@@ -1,6 +1,6 @@
 // Fits a caller's tools to what the chosen upstream can name and run, and undoes it on the way back:
 // namespaces flatten to `ns__name`, illegal names become deterministic ones, freeform tools become
-// functions with one string. Hosted tools of another dialect are dropped by name or refused (wire.md §5.3).
+// functions with one string. Hosted tools of another dialect are dropped by name or refused.
 
 import { createHash } from "node:crypto";
 import type {
@@ -21,7 +21,7 @@ import { FreeformInput, unwrapFreeform } from "./freeform-input.ts";
 export const MAX_TOOL_NAME_CHARS = 64;
 
 const LEGAL_NAME = /^[A-Za-z0-9_-]+$/;
-// Coding agents always send these; refusing them would refuse the agent (wire.md §5.3, exception for agents).
+// Coding agents always send these; refusing them would refuse the agent.
 const SEARCH_LIKE = /^(web_search|web_fetch|tool_search)/;
 
 interface Original {
@@ -56,7 +56,7 @@ export function adaptTools(
     parts: turn.parts.map((part) => names.adaptPart(part)),
   }));
   const { toolChoice, ...rest } = request;
-  const choice = toolChoice && adaptChoice(toolChoice, names, kept.length, losses);
+  const choice = toolChoice && adaptChoice(toolChoice, names, losses);
   return {
     request: { ...rest, tools, turns, ...(choice && { toolChoice: choice }) },
     restoreEvents: (emit) => (names.isIdentity ? emit : restoreEvents(names, emit)),
@@ -81,16 +81,24 @@ function keepsTool(
   });
 }
 
-function adaptChoice(choice: ToolChoice, names: ToolNames, toolCount: number, losses: Losses) {
-  if (toolCount === 0) {
-    if (choice.mode !== "auto" && choice.mode !== "none")
-      losses.add("tool_choice", "no tools left");
-    return undefined;
+function adaptChoice(choice: ToolChoice, names: ToolNames, losses: Losses): ToolChoice | undefined {
+  switch (choice.mode) {
+    case "auto":
+    case "none":
+      return names.isEmpty ? undefined : choice;
+    case "required":
+      if (!names.isEmpty) return choice;
+      break;
+    case "tool":
+      if (names.has(choice.name)) return { ...choice, name: names.sent(choice.name) };
+      break;
+    case "allowed": {
+      const kept = choice.names.filter((name) => names.has(name));
+      if (kept.length > 0) return { ...choice, names: kept.map((name) => names.sent(name)) };
+    }
   }
-  if (choice.mode === "tool") return { ...choice, name: names.sent(choice.name) };
-  if (choice.mode === "allowed")
-    return { ...choice, names: choice.names.map((n) => names.sent(n)) };
-  return choice;
+  losses.add("tool_choice", "the tool it names was dropped");
+  return undefined;
 }
 
 /** Both directions of the name mapping of one request. */
@@ -99,6 +107,7 @@ class ToolNames {
   readonly #sentByCaller = new Map<string, string>();
   readonly #hasFreeform: boolean;
   readonly #hasNamespaces: boolean;
+  #count = 0;
   isIdentity = true;
 
   constructor({ hasFreeform, hasNamespaces }: { hasFreeform: boolean; hasNamespaces: boolean }) {
@@ -106,17 +115,36 @@ class ToolNames {
     this.#hasNamespaces = hasNamespaces;
   }
 
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** True when the caller's name is that of a tool that goes upstream. */
+  has(name: string): boolean {
+    return this.#sentByCaller.has(name);
+  }
+
   /** The name that goes upstream for a name the caller used. */
   sent(name: string): string {
     return this.#sentByCaller.get(name) ?? name;
   }
 
-  original(sent: string): Original | undefined {
-    return this.#originals.get(sent);
+  /** What the caller calls the tool that a reply calls so. */
+  original({ name, namespace }: { name: string; namespace?: string }): Original | undefined {
+    return this.#originals.get(this.#key(name, namespace));
+  }
+
+  #key(name: string, namespace: string | undefined): string {
+    return this.#hasNamespaces ? `${namespace ?? ""}/${name}` : name;
   }
 
   adapt(tool: Tool): Tool {
-    if (tool.kind === "hosted") return tool;
+    this.#count += 1;
+    if (tool.kind === "hosted") {
+      // A choice may name a hosted tool by its type.
+      this.#sentByCaller.set(tool.type, tool.type);
+      return tool;
+    }
     const name = this.#register(tool);
     const { namespace, ...flat } = tool;
     const named =
@@ -159,7 +187,7 @@ class ToolNames {
 
   #register(tool: Exclude<Tool, { kind: "hosted" }>): string {
     const name = this.#legal(tool.name, tool.namespace);
-    const key = this.#hasNamespaces ? `${tool.namespace ?? ""}/${name}` : name;
+    const key = this.#key(name, tool.namespace);
     if (this.#originals.has(key)) {
       throw new InvalidRequest(`Two tools would both be named "${name}" upstream; rename one.`, {
         code: "duplicate_tool",
@@ -190,7 +218,7 @@ function restoreEvents(names: ToolNames, emit: EmitReplyEvent): EmitReplyEvent {
   let freeform: FreeformInput | undefined;
   return (event) => {
     if (event.type === "open" && event.kind === "toolCall") {
-      const original = names.original(event.name);
+      const original = names.original(event);
       freeform = original?.isFreeform ? new FreeformInput() : undefined;
       return emit({ ...event, ...(original && restored(original)) });
     }
@@ -217,7 +245,7 @@ function restored({ name, namespace, isFreeform }: Original) {
 
 function restoreReply(names: ToolNames, reply: Reply): Reply {
   const parts = reply.parts.map((part) => {
-    const original = part.kind === "toolCall" ? names.original(part.name) : undefined;
+    const original = part.kind === "toolCall" ? names.original(part) : undefined;
     if (part.kind !== "toolCall" || !original) return part;
     return {
       ...part,

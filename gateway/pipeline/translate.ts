@@ -1,7 +1,7 @@
 // The translate lane: caller and upstream speak different dialects, and everything crosses through the
 // canonical conversation. What cannot cross is refused with its JSON path or named in x-parley-lossy.
 
-import type { OutboundResponse } from "#platform";
+import { redact, type OutboundResponse } from "#platform";
 import {
   isJsonObject,
   parseJson,
@@ -64,6 +64,8 @@ interface Answer {
   readonly provider: string;
   readonly translation: Translation;
   readonly reply: ReplyContext;
+  /** The credential of the call; never shown to the caller. */
+  readonly secret: string;
 }
 
 function headersOf({ response, exchange, translation, reply }: Answer): Record<string, string> {
@@ -92,7 +94,11 @@ export async function translateReply(answer: Answer, onEnd: OnEnd): Promise<Resp
     ...headersOf(answer),
     ...(usage.isEstimated && { [USAGE_HEADER]: ESTIMATED }),
   };
-  return Response.json(body, { headers });
+  const text = JSON.stringify(body);
+  const showsSecret = answer.secret !== "" && text.includes(answer.secret);
+  return new Response(showsSecret ? redact(text) : text, {
+    headers: { ...headers, "content-type": "application/json" },
+  });
 }
 
 async function readWhole(response: OutboundResponse): Promise<Json> {
@@ -131,6 +137,7 @@ export async function translateStream(
     reply,
     restore: translation.tools.restoreEvents,
     inputChars: translation.body.length,
+    secret: answer.secret,
   });
   const reader = new TranslatedReader(response, stream);
   const held = await reader.hold();

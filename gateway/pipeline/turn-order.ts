@@ -1,6 +1,6 @@
 // Whether the calls and results of a conversation pair up. No provider accepts a dangling call or a
 // result for nothing, and each says so in its own obscure way; we say it once, before sending.
-// Refuses to invent results (wire.md §5.2).
+// Refuses to invent results.
 
 import type { ConversationRequest } from "#wire";
 import { InvalidRequest } from "../errors.ts";

@@ -1,5 +1,5 @@
 // Usage where an upstream reported none: a rough count, marked as one. Zero would read as "free" to a budget
-// and as "empty context" to an agent that compacts by usage (wire.md §5.6).
+// and as "empty context" to an agent that compacts by usage.
 
 import type { Reply, ReplyPart, Usage } from "#wire";
 

@@ -29,7 +29,8 @@ test("a text read byte by byte is the same text", () => {
 });
 
 test("a byte order mark, malformed bytes and a cut end do not throw", () => {
-  expect(decode([Uint8Array.of(0xef, 0xbb), Uint8Array.of(0xbf, 0x61)])).toBe("a");
+  expect(decode([Uint8Array.of(0xef, 0xbb), Uint8Array.of(0xbf, 0x61)])).toBe("\ufeffa");
+  expect(decode([Uint8Array.of(0x61), Uint8Array.of(0xef, 0xbb, 0xbf)])).toBe("a\ufeff");
   expect(decode([Uint8Array.of(0x61, 0xff, 0x62)])).toBe("a\ufffdb");
   expect(decode([Uint8Array.of(0x61, 0xe6, 0xbc)])).toBe("a\ufffd");
 });

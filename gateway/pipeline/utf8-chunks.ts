@@ -15,7 +15,8 @@ export class Utf8Chunks {
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
     }
     this.#isMidCharacter = (bytes.at(-1) ?? 0x80) >= 0x80;
-    this.#decoder ??= new TextDecoder();
+    // A mark at the start of the stream is the SSE parser's to drop; elsewhere it is text.
+    this.#decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
     return this.#decoder.decode(bytes, { stream: true });
   }
 

@@ -58,7 +58,7 @@ export function describeProvider(
   if (!config.api || config.baseUrl === undefined) {
     const lacking = [!config.api && "api", config.baseUrl === undefined && "baseUrl"];
     throw new ProviderConfigError(
-      `providers.${id}: ${lacking.filter(Boolean).join(" and ")} missing. "${id}" is no built-in provider, so it needs both.`,
+      `providers.${id}: ${lacking.filter(Boolean).join(" and ")} missing. "${id}" is no built-in provider, so its api and baseUrl must be given.`,
     );
   }
   return {

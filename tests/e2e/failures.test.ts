@@ -254,6 +254,43 @@ describe.each(clientIds)("a %s client", (client) => {
   }, 5_000);
 });
 
+test("a stranger is refused before a byte of the body is read", async () => {
+  const body = new ReadableStream({
+    // Would never end: only an answer that does not wait for it can come.
+    pull: (controller) => controller.enqueue(new Uint8Array(1_024)),
+  });
+  const headers = { authorization: "Bearer wrong" };
+  const response = await fetch(`${gateway.url}/v1/messages`, { method: "POST", body, headers });
+  expect(await refusal(response)).toMatchObject({ status: 401, isAnthropic: true });
+});
+
+test.each(clientIds)(
+  "a key that an upstream echoes is shown to no %s client, in either lane",
+  async (client) => {
+    const error = { type: "api_error", message: `bad key ${KEY} at the end`, code: KEY };
+    const events = {
+      uc: [
+        `data: {"choices":[{"index":0,"delta":{"content":"${KEY}"}}]}\n\n`,
+        `data: ${JSON.stringify({ error })}\n\n`,
+      ],
+      um: [`event: error\ndata: ${JSON.stringify({ type: "error", error })}\n\n`],
+      ur: [
+        `event: error\ndata: ${JSON.stringify({ type: "error", sequence_number: 0, error })}\n\n`,
+      ],
+    };
+    for (const [provider, pieces] of Object.entries(events)) {
+      for (const stream of [true, false]) {
+        // Cut in the middle of the key, too.
+        const text = pieces.join("");
+        const cut = text.indexOf(KEY) + 5;
+        script = () => eventStream([text.slice(0, cut), text.slice(cut)]);
+        const response = await ask(client, `${provider}/m`, { stream });
+        expect(await response.text()).not.toContain(KEY.slice(8));
+      }
+    }
+  },
+);
+
 test("requests beyond the limit are refused with retry-after, and the places come back", async () => {
   const release = Promise.withResolvers<void>();
   let arrivals = 0;

@@ -1,5 +1,5 @@
-// Error bodies of Chat Completions: reads those of OpenAI and of the compatible hosts, writes OpenAI's
-// (wire.md §4 Errors, §5.8). Refuses to pass on key fragments or account ids that hosts echo.
+// Error bodies of Chat Completions: reads those of OpenAI and of the compatible hosts, writes OpenAI's.
+// Refuses to pass on key fragments or account ids that hosts echo.
 
 import { type Failure, type FailureKind, isJsonObject, type Json, type JsonObject } from "#wire";
 

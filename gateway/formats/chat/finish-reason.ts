@@ -1,4 +1,4 @@
-// Why a Chat reply ended, both ways (wire.md §5.6 Stop reasons). Refuses to read an unknown word as
+// Why a Chat reply ended, both ways. Refuses to read an unknown word as
 // success: it is no reason, and the caller of this file turns it into an error.
 
 import type { Failure, StopReason } from "#wire";

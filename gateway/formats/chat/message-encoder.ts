@@ -1,5 +1,5 @@
 // Turns → `messages`, in the order OpenAI demands: tool messages directly after the calls they answer,
-// then their images, then whatever else was said (wire.md §5.2). Refuses to show opaque state as text.
+// then their images, then whatever else was said. Refuses to show opaque state as text.
 
 import type {
   ConversationRequest,

@@ -1,6 +1,6 @@
 // `reasoning_details`: how the Chat dialect holds reasoning that must come back unchanged. Native items
-// travel as one carrier; state of other dialects hides in an item's signature or data
-// (wire.md §5.4). Refuses to show opaque state as text.
+// travel as one carrier; state of other dialects hides in an item's signature or data.
+// Refuses to show opaque state as text.
 
 import {
   type Carrier,

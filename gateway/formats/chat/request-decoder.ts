@@ -1,5 +1,5 @@
 // A Chat request body → the canonical conversation. Refuses unknown top-level fields, and those that
-// change the answer in ways no other dialect can follow (wire.md §5.5, §5.9).
+// change the answer in ways no other dialect can follow.
 
 import type { ConversationRequest, Json, JsonObject, OutputFormat, Reasoning, Tool } from "#wire";
 import { z } from "zod";
@@ -60,7 +60,7 @@ type Fields = z.infer<typeof Fields>;
 /** Fields read where they stand, because their shape depends on others. */
 const OPEN_FIELDS = ["tool_choice", "function_call"];
 
-/** No effect on meaning when absent (wire.md §5.0 rule 1, §5.5). */
+/** No effect on meaning when absent. */
 const SILENT_FIELDS = [
   "client_metadata",
   "user_profile_id",

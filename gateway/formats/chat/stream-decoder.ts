@@ -1,4 +1,4 @@
-// Chat chunks → canonical events, whatever the host did to the dialect (wire.md §4, §5.6 C→). A whole
+// Chat chunks → canonical events, whatever the host did to the dialect. A whole
 // reply is read by the same code as one big delta, so both spell the same conversation.
 // Refuses to call a reply finished that its host did not finish.
 
@@ -42,7 +42,6 @@ function thinkingText(value: Json | undefined): string {
 
 /** Decoder of one reply. */
 export class ChatStreamDecoder implements StreamDecoder {
-  readonly hasPlainDeltas = true;
   readonly #emit: EmitReplyEvent;
   readonly #context: UpstreamContext;
   readonly #writer: BlockWriter;
@@ -65,6 +64,11 @@ export class ChatStreamDecoder implements StreamDecoder {
     this.#context = context;
     this.#writer = new BlockWriter(emit, context.provider);
     this.#tools = new ToolCallQueue(this.#writer, (position) => this.#newToolId(position));
+  }
+
+  /** Reasoning details and sources are collected beside the text they come with. */
+  isPlainDelta(data: string): boolean {
+    return !data.includes('"reasoning_details"') && !data.includes('"annotations"');
   }
 
   event(name: string, data: string): void {

@@ -1,4 +1,4 @@
-// The chunks a Chat client sees, against the grammar of wire.md §5.6. Refuses to check through an SDK,
+// The chunks a Chat client sees, against the dialect's grammar. Refuses to check through an SDK,
 // which would not notice half of the defects.
 
 import { expect, test } from "bun:test";

@@ -1,4 +1,4 @@
-// Canonical events → Chat chunks, in the grammar of wire.md §5.6: role first, one finish chunk, usage
+// Canonical events → Chat chunks, in the dialect's grammar: role first, one finish chunk, usage
 // only when asked, [DONE] only after success. Refuses to make a failure look like an end.
 
 import type { Citation, JsonObject, ReplyEvent } from "#wire";

@@ -1,5 +1,5 @@
 // Puts a host's tool call deltas in order: by index, id or place, one call open at a time, the others
-// waiting (wire.md §5.6, C→ rules). Refuses a call without a name; makes up an id when none came.
+// waiting. Refuses a call without a name; makes up an id when none came.
 
 import { isJsonObject, type Json, type JsonObject } from "#wire";
 import type { BlockWriter } from "./block-writer.ts";

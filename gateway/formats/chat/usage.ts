@@ -1,5 +1,5 @@
-// Token counts of Chat Completions, read from every host's spelling and written in OpenAI's
-// (wire.md §5.6 Usage). Refuses to invent figures: a body without usage yields none.
+// Token counts of Chat Completions, read from every host's spelling and written in OpenAI's.
+// Refuses to invent figures: a body without usage yields none.
 
 import { isJsonObject, type Json, type JsonObject, type Usage } from "#wire";
 

@@ -31,7 +31,6 @@ function failed(message: string): Failure {
 }
 
 class MessagesStreamDecoder implements StreamDecoder {
-  readonly hasPlainDeltas = true;
   readonly #emit: EmitReplyEvent;
   readonly #context: UpstreamContext;
   /** Blocks not yet ended, in order; the first one is live. */
@@ -50,6 +49,10 @@ class MessagesStreamDecoder implements StreamDecoder {
   constructor(emit: EmitReplyEvent, context: UpstreamContext) {
     this.#emit = emit;
     this.#context = context;
+  }
+
+  isPlainDelta(): boolean {
+    return true;
   }
 
   event(name: string, data: string): void {

@@ -1,4 +1,4 @@
-// Failures ⇄ the error bodies of this dialect and of the hosts that imitate it (wire.md §4, §5.8).
+// Failures ⇄ the error bodies of this dialect and of the hosts that imitate it.
 // Never lets a provider's text about our credential through: providers echo fragments of keys.
 
 import { type Failure, type FailureKind, isJsonObject, type Json, type JsonObject } from "#wire";

@@ -1,6 +1,6 @@
 // A caller's Responses request → canonical conversation, for routes whose upstream speaks another dialect.
 // Fields that do no harm when absent become losses; fields that change the answer are refused with the
-// path (wire.md §5.9); unknown fields are refused, because nobody can tell which of the two they are.
+// path; unknown fields are refused, because nobody can tell which of the two they are.
 
 import type { ConversationRequest, JsonObject, OutputFormat, Reasoning, Tool } from "#wire";
 import { InvalidRequest, UnsupportedParameter } from "../../errors.ts";
@@ -11,7 +11,7 @@ import { type DecodedInput, decodeInput } from "./input-decoder.ts";
 import { parseAt, type RequestBody, RequestSchema, type TextFormat } from "./request-schema.ts";
 import { decodeToolChoice, decodeTools } from "./tool-decoder.ts";
 
-/** Fields without effect on the answer, dropped in silence (wire.md §5.0 rule 1). */
+/** Fields without effect on the answer, dropped in silence. */
 const SILENT = new Set([
   "client_metadata",
   "user_profile_id",

@@ -1,6 +1,6 @@
 // Canonical conversation → body for a Responses upstream. Nothing is stored there (`store:false`), no default
 // is ever sent, and the same request gives the same bytes. What the dialect cannot say is refused when it
-// changes the answer and named as a loss when it does not (wire.md §5.5, §5.9).
+// changes the answer and named as a loss when it does not.
 
 import { createHash } from "node:crypto";
 import type { ConversationRequest, JsonObject, OutputFormat } from "#wire";
@@ -74,7 +74,7 @@ function outputLimit(request: ConversationRequest, target: Target): JsonObject {
   return { max_output_tokens: given };
 }
 
-/** Effort for a thinking budget of at most this many tokens (the project's table, wire.md §5.4). */
+/** Effort for a thinking budget of at most this many tokens (the project's table). */
 const EFFORT_BY_BUDGET = [
   { budgetTokens: 4_096, effort: "low" },
   { budgetTokens: 10_000, effort: "medium" },

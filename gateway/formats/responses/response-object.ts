@@ -1,5 +1,5 @@
 // The Response object around an answer: every field its readers require, the caller's settings echoed.
-// Clients of the Open Responses contract refuse an object that lacks any of these keys (wire.md §1).
+// Clients of the Open Responses contract refuse an object that lacks any of these keys.
 
 import type { ConversationRequest, Failure, Json, JsonObject, StopReason, Usage } from "#wire";
 import type { ReplyContext } from "../format.ts";
@@ -78,8 +78,7 @@ export function responseHead(
     id: `resp_${context.id}`,
     object: "response",
     created_at: context.createdSeconds,
-    // No clock here; the field must exist and may be null.
-    completed_at: null,
+    completed_at: state.status === "completed" ? (context.nowSeconds?.() ?? null) : null,
     status: state.status,
     error: state.status === "failed" ? responseError(state.failure) : null,
     incomplete_details: state.status === "incomplete" ? { reason: state.reason } : null,

@@ -1,4 +1,4 @@
-// Canonical events → Responses SSE in the vendor's exact grammar (wire.md §5.6, R). An item is ended only
+// Canonical events → Responses SSE in the vendor's exact grammar. An item is ended only
 // when the next thing is known: texts that follow each other share a message, and a call cut by the token
 // limit ends as incomplete. The delta path joins ready strings; only the new text is JSON-encoded.
 

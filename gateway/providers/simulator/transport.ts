@@ -62,7 +62,9 @@ export async function answerAs(
 }
 
 function readDirective(header: string | undefined, model: string) {
-  const [name = "", ...parameters] = (header ?? "").split(";").map((piece) => piece.trim());
+  const pieces = (header ?? "").split(";").map((piece) => piece.trim());
+  const name = pieces.find((piece) => !piece.includes("="));
+  const parameters = pieces.filter((piece) => piece.includes("="));
   const delay = parameters.find((parameter) => parameter.startsWith("delay="));
   const delayMs = Math.min(Number(delay?.slice("delay=".length)) || 0, MAX_DELAY_MS);
   return { name: name || model, delayMs };
@@ -105,6 +107,7 @@ function replyContext(model: string, prompt: Prompt): ReplyContext {
     model,
     id: newId(),
     createdSeconds: Math.floor(Date.now() / 1_000),
+    nowSeconds: () => Math.floor(Date.now() / 1_000),
     newId,
     request: {
       model,

@@ -1,0 +1,75 @@
+// Puts the caller's name of the model where an upstream writes its own: `anthropic/claude-x` was asked for,
+// `claude-x` was sent, and a dated `claude-x-20260101` may come back. Touches no other value.
+
+import { scanJson } from "#platform";
+
+const MODEL = '"model":';
+const MODEL_KEY = Buffer.from(MODEL);
+const SPACE = 0x20;
+
+/** The replacement in one answer. */
+export class ModelAlias {
+  readonly #sent: string;
+  readonly #asked: string;
+  /** What stands for the model in this answer: `"model":"…"`, once it has been seen. */
+  #written: string | undefined;
+
+  constructor({ sent, asked }: { sent: string; asked: string }) {
+    this.#sent = sent;
+    this.#asked = JSON.stringify(asked);
+  }
+
+  /** The lines of a stream with the name replaced; the same bytes where it does not stand. */
+  replace(lines: Buffer): Buffer {
+    const at = lines.indexOf(MODEL_KEY);
+    if (at === -1) return lines;
+    // latin1 keeps every byte; both names are ASCII. In a JSON string the key's quotes would be escaped.
+    const text = lines.toString("latin1");
+    if (this.#written === undefined || !text.includes(this.#written)) {
+      this.#written = this.#find(text, at);
+    }
+    if (this.#written === undefined) return lines;
+    return Buffer.from(
+      text.replaceAll(this.#written, () => MODEL + this.#asked),
+      "latin1",
+    );
+  }
+
+  /** A whole reply with its top-level `model` replaced; the same bytes when it is not the one that was sent. */
+  replaceTopLevel(body: Buffer): Buffer {
+    const range = topLevelModel(body);
+    if (!range || !this.#isOurs(body.toString("latin1", range.start + 1, range.end - 1)))
+      return body;
+    return Buffer.concat([
+      body.subarray(0, range.start),
+      Buffer.from(this.#asked),
+      body.subarray(range.end),
+    ]);
+  }
+
+  #find(text: string, from: number): string | undefined {
+    for (let at = from; at !== -1; at = text.indexOf(MODEL, at + 1)) {
+      const after = at + MODEL.length;
+      const quote = text.charCodeAt(after) === SPACE ? after + 1 : after;
+      const end = text.indexOf('"', quote + 1);
+      if (text[quote] !== '"' || end === -1) continue;
+      if (this.#isOurs(text.slice(quote + 1, end))) return text.slice(at, end + 1);
+    }
+    return undefined;
+  }
+
+  /** The name that was sent, or that name with a date behind it. */
+  #isOurs(value: string): boolean {
+    if (!value.startsWith(this.#sent)) return false;
+    return /^(?:[-@]\d[\d-]*)?$/.test(value.slice(this.#sent.length));
+  }
+}
+
+function topLevelModel(body: Buffer): { start: number; end: number } | undefined {
+  try {
+    return scanJson(body, { fields: ["model"] }).fields.get("model");
+  } catch {
+    // An upstream's odd JSON is the caller's to see as it is.
+    return undefined;
+  }
+}
