@@ -1,7 +1,7 @@
 // Turns whatever a caller hands to the log into plain, bounded, redacted JSON values, so that printing
 // can neither leak, throw, loop nor grow without end. Refuses to call into objects it does not know.
 
-import { isSecretName, redact } from "./redact.ts";
+import { isSecretName, knownSecretCount, redact } from "./redact.ts";
 
 /** Longer strings are cut, after redaction. */
 export const MAX_LOGGED_STRING = 4096;
@@ -26,8 +26,27 @@ export function toLoggable(fields: Readonly<Record<string, unknown>>): { [key: s
   return entriesToObject(Object.entries(fields), { walk, depth: 0, isSecret: false });
 }
 
+/** Short strings repeat from line to line; most of what redaction costs is spent on them. */
+const MAX_REMEMBERED_TEXTS = 1_000;
+const MAX_REMEMBERED_CHARS = 48;
+const texts = new Map<string, string>();
+let textsSecretCount = 0;
+
+function rememberedText(text: string): string {
+  if (textsSecretCount !== knownSecretCount() || texts.size > MAX_REMEMBERED_TEXTS) {
+    texts.clear();
+    textsSecretCount = knownSecretCount();
+  }
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  const safe = redact(text);
+  texts.set(text, safe);
+  return safe;
+}
+
 /** One string as it may be printed: redacted, then cut. */
 export function toLoggableText(text: string): string {
+  if (text.length <= MAX_REMEMBERED_CHARS) return rememberedText(text);
   // Redaction comes first: a secret cut in half is no longer recognised.
   const safe = redact(text.slice(0, MAX_REDACTED_INPUT));
   if (safe.length <= MAX_LOGGED_STRING && text.length <= MAX_REDACTED_INPUT) return safe;

@@ -75,6 +75,11 @@ const SUSPECT =
 const known = new Set<string>();
 let knownLongestFirst: readonly string[] = [];
 
+/** How many secrets are known by value; a result of redact() may be kept while this stays the same. */
+export function knownSecretCount(): number {
+  return known.size;
+}
+
 /** Makes every later redact() hide this exact value, also where JSON or a URL has escaped it. */
 export function registerSecret(value: string): void {
   if (value.length < MIN_REGISTERED_SECRET_LENGTH || known.has(value)) return;

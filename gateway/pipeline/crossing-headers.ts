@@ -39,6 +39,7 @@ export interface Crossing {
 
 /** The part of a caller's query that an upstream of the same format gets: the beta switch of Messages. */
 export function crossingQuery(query: string): string {
+  if (query === "") return "";
   return new URLSearchParams(query).get("beta") === "true" ? "?beta=true" : "";
 }
 

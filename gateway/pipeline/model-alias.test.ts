@@ -4,7 +4,10 @@ import { describe, expect, test } from "bun:test";
 import { ModelAlias } from "./model-alias.ts";
 
 const alias = () => new ModelAlias({ sent: "claude-x", asked: "anthropic/claude-x" });
-const whole = (text: string) => alias().replaceTopLevel(Buffer.from(text)).toString();
+function whole(text: string): string {
+  const { model }: { model?: unknown } = JSON.parse(text);
+  return alias().replaceTopLevel(Buffer.from(text), model).toString();
+}
 const lines = (text: string) => alias().replace(Buffer.from(text)).toString();
 
 describe("a whole reply", () => {
@@ -15,6 +18,13 @@ describe("a whole reply", () => {
     );
   });
 
+  test("has only the top-level one replaced where there are several", () => {
+    const text = '{"content":[{"input":{"model":"claude-x"}}],"model":"claude-x"}';
+    expect(whole(text)).toBe(text.replace(/claude-x"}$/, 'anthropic/claude-x"}'));
+    const spaced = '{"input":{"model":"claude-x"},"model" : "claude-x"}';
+    expect(whole(spaced)).toBe(spaced.replace(/claude-x"}$/, 'anthropic/claude-x"}'));
+  });
+
   test("keeps tool inputs, metadata and other models as they are", () => {
     for (const text of [
       '{"content":[{"input":{"model":"claude-x"}}]}',
@@ -22,7 +32,6 @@ describe("a whole reply", () => {
       '{"model":"claude-xl"}',
       '{"model":"gpt"}',
       '{"model":7}',
-      '{"model":"claude-x',
     ]) {
       expect(whole(text)).toBe(text);
     }

@@ -5,6 +5,7 @@ import { scanJson } from "#platform";
 
 const MODEL = '"model":';
 const MODEL_KEY = Buffer.from(MODEL);
+const KEY = Buffer.from('"model"');
 const SPACE = 0x20;
 
 /** The replacement in one answer. */
@@ -35,11 +36,14 @@ export class ModelAlias {
     );
   }
 
-  /** A whole reply with its top-level `model` replaced; the same bytes when it is not the one that was sent. */
-  replaceTopLevel(body: Buffer): Buffer {
-    const range = topLevelModel(body);
-    if (!range || !this.#isOurs(body.toString("latin1", range.start + 1, range.end - 1)))
-      return body;
+  /**
+   * A whole reply with its top-level `model` replaced; the same bytes when that is not the one that was sent.
+   * `model` is the value that parsing found there.
+   */
+  replaceTopLevel(body: Buffer, model: unknown): Buffer {
+    if (typeof model !== "string" || !this.#isOurs(model)) return body;
+    const range = findOnly(body, JSON.stringify(model)) ?? topLevelModel(body);
+    if (!range) return body;
     return Buffer.concat([
       body.subarray(0, range.start),
       Buffer.from(this.#asked),
@@ -63,6 +67,16 @@ export class ModelAlias {
     if (!value.startsWith(this.#sent)) return false;
     return /^(?:[-@]\d[\d-]*)?$/.test(value.slice(this.#sent.length));
   }
+}
+
+/** The value, where the reply has one key of that name only: then it is the top-level one, and no scan is needed. */
+function findOnly(body: Buffer, value: string): { start: number; end: number } | undefined {
+  const at = body.indexOf(KEY);
+  if (at === -1 || body.indexOf(KEY, at + 1) !== -1) return undefined;
+  const start = at + MODEL.length;
+  const end = start + value.length;
+  // Spaces around the colon, or escapes, are for the scan to find.
+  return body.toString("latin1", at, end) === MODEL + value ? { start, end } : undefined;
 }
 
 function topLevelModel(body: Buffer): { start: number; end: number } | undefined {

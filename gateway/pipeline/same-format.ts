@@ -69,7 +69,10 @@ export async function relayReply(
   const body = parseBody(buffer);
   if (isErrorBody(body)) throw new UpstreamFailed(exchange.format.decodeError(502, body));
   onEnd("completed", exchange.format.readUsage(body, undefined));
-  const named = alias.asked === alias.sent ? buffer : new ModelAlias(alias).replaceTopLevel(buffer);
+  const named =
+    alias.asked === alias.sent
+      ? buffer
+      : new ModelAlias(alias).replaceTopLevel(buffer, body["model"]);
   const showsSecret = secret !== "" && named.indexOf(secret) !== -1;
   return new Response(showsSecret ? redact(named.toString("utf8")) : named, {
     status: response.status,
