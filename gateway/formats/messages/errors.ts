@@ -3,6 +3,7 @@
 
 import type { Failure, FailureKind, Json, JsonObject } from "#wire";
 import { isJsonObject } from "#wire";
+import { KIND_BY_STATUS } from "../status-kinds.ts";
 
 /** Longest upstream message handed on, in characters; the rest is cut. */
 export const MAX_MESSAGE_CHARS = 2_000;
@@ -23,20 +24,6 @@ const KIND_BY_TYPE: ReadonlyMap<string, FailureKind> = new Map([
   ["timeout_error", "timeout"],
   ["api_error", "internal"],
   ["overloaded_error", "overloaded"],
-]);
-
-const KIND_BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
-  [401, "upstream_auth"],
-  [402, "billing"],
-  [403, "forbidden"],
-  [404, "not_found"],
-  [408, "timeout"],
-  [413, "too_large"],
-  [429, "rate_limited"],
-  [500, "internal"],
-  [503, "overloaded"],
-  [504, "timeout"],
-  [529, "overloaded"],
 ]);
 
 const ENVELOPE: Readonly<Record<FailureKind, readonly [status: number, type: string]>> = {

@@ -3,6 +3,7 @@
 
 import { type Failure, type FailureKind, isJsonObject, type Json, type JsonObject } from "#wire";
 import { stringAt } from "./fields.ts";
+import { KIND_BY_STATUS } from "../status-kinds.ts";
 
 interface ErrorForm {
   readonly status: number;
@@ -103,20 +104,6 @@ const KIND_BY_CODE = new Map<string, FailureKind>([
   ["server_error", "internal"],
   ["invalid_prompt", "bad_request"],
   [INVALID, "bad_request"],
-]);
-
-const KIND_BY_STATUS = new Map<number, FailureKind>([
-  [401, "upstream_auth"],
-  [402, "billing"],
-  [403, "forbidden"],
-  [404, "not_found"],
-  [408, "timeout"],
-  [413, "too_large"],
-  [429, "rate_limited"],
-  [500, "internal"],
-  [503, "overloaded"],
-  [504, "timeout"],
-  [529, "overloaded"],
 ]);
 
 function kindOfStatus(status: number): FailureKind {
