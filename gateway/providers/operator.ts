@@ -6,19 +6,35 @@ import type { Quirks } from "../formats/format.ts";
 import { bearer, type ModelInfo, type Provider } from "./provider.ts";
 
 const ModelConfig = z.strictObject({
-  id: z.string().min(1),
-  name: z.string().optional(),
-  contextWindow: z.int().positive().optional(),
-  maxOutputTokens: z.int().positive().optional(),
-  input: z.array(z.enum(["text", "image", "audio", "document"])).optional(),
+  id: z.string().min(1).describe("The id as the upstream knows it."),
+  name: z.string().optional().describe("What listings show."),
+  contextWindow: z.int().positive().optional().describe("Tokens of input and output together."),
+  maxOutputTokens: z.int().positive().optional().describe("Most tokens of one answer."),
+  input: z
+    .array(z.enum(["text", "image", "audio", "document"]))
+    .optional()
+    .describe("What it takes."),
 });
 
 /** One entry of `providers` in the configuration. */
 export const ProviderConfig = z.strictObject({
-  api: z.enum(["messages", "chat", "responses"]).optional(),
-  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
-  apiKey: z.string().min(1).meta({ writeOnly: true }).optional(),
-  models: z.array(ModelConfig).optional(),
+  api: z
+    .enum(["messages", "chat", "responses"])
+    .optional()
+    .describe("The dialect it speaks; a new provider needs it."),
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: "must be an http or https URL" })
+    .optional()
+    .describe(
+      "With /v1 for chat and responses, without for messages; a new provider needs it. ANTHROPIC_BASE_URL and OPENAI_BASE_URL override those two.",
+    ),
+  apiKey: z
+    .string()
+    .min(1)
+    .meta({ writeOnly: true })
+    .optional()
+    .describe("A literal, the name of an environment variable, or !command."),
+  models: z.array(ModelConfig).optional().describe("Its models; only these are served then."),
 });
 export type ProviderConfig = z.infer<typeof ProviderConfig>;
 
