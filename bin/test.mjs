@@ -6,6 +6,9 @@ import { stripVTControlCharacters } from "node:util";
 import { root, runBun } from "./bun.mjs";
 import { installWhenNeeded } from "./install.mjs";
 
+/** Nothing here waits for a clock; what takes this long hangs, however busy the machine is. */
+const TIMEOUT_MS = 60_000;
+
 await installWhenNeeded();
 process.chdir(root);
 const counts = { pass: 0, fail: 0, skip: 0, todo: 0 };
@@ -26,7 +29,9 @@ function count(chunk) {
   }
 }
 
-const code = await runBun(["test", ...process.argv.slice(2)], { onOutput: count });
+const code = await runBun(["test", `--timeout=${TIMEOUT_MS}`, ...process.argv.slice(2)], {
+  onOutput: count,
+});
 // Bun counts an error outside a test among the failures already, where there are any.
 const failed = Math.max(counts.fail, errors);
 const skipped = counts.skip + counts.todo;
