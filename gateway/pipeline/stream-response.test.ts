@@ -9,13 +9,16 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop(true);
 });
 
-function serve(source: StreamSource, keepAliveMs = 60_000): string {
+function serve(
+  source: StreamSource,
+  { keepAliveMs = 60_000, stallMs = 60_000 }: { keepAliveMs?: number; stallMs?: number } = {},
+): string {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     idleTimeout: 0,
     fetch: ({ signal }) =>
-      streamResponse(source, { headers: { "x-extra": "1" }, keepAliveMs, signal }),
+      streamResponse(source, { headers: { "x-extra": "1" }, keepAliveMs, stallMs, signal }),
   });
   servers.push(server);
   return `http://127.0.0.1:${server.port}`;
@@ -57,7 +60,7 @@ describe("a stream", () => {
   test("that is silent gets signs of life until it goes on", async () => {
     const more = Promise.withResolvers<string>();
     const { source } = sourceOf(["a\n\n", more.promise], { keepAlive: () => ": ping\n\n" });
-    const response = await fetch(serve(source, 5));
+    const response = await fetch(serve(source, { keepAliveMs: 5 }));
     const text = await readUntil(response, ": ping\n\n: ping");
     more.resolve("b");
     expect(text).toStartWith("a\n\n: ping\n\n: ping");
@@ -72,7 +75,7 @@ describe("a stream", () => {
       return undefined;
     };
     const { source } = sourceOf(["ha", more.promise], { keepAlive });
-    const response = await fetch(serve(source, 5));
+    const response = await fetch(serve(source, { keepAliveMs: 5 }));
     expect(await response.text()).toBe("half\n\n");
     expect(asked).toBe(3);
   });
@@ -116,5 +119,17 @@ describe("a stream", () => {
     expect(pulled).toBeLessThan(100);
     socket.destroy();
     expect(await ended).toBe(false);
+  });
+
+  test("whose reader stalls for too long is given up on", async () => {
+    const piece = "x".repeat(256 * 1024);
+    const { source, ended } = sourceOf([], { next: async () => piece });
+    const { port } = new URL(serve(source, { stallMs: 50 }));
+    const socket = connect(Number(port), "127.0.0.1");
+    socket.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    await new Promise((resolve) => socket.once("data", resolve));
+    socket.pause();
+    expect(await ended).toBe(false);
+    socket.destroy();
   });
 });

@@ -11,10 +11,14 @@ export interface StreamSource {
   done(isComplete: boolean): void;
 }
 
+/** A caller who takes nothing for so long is given up on: it holds an upstream and a place in flight. */
+export const MAX_STALL_MS = 5 * 60_000;
+
 /** How the stream is sent. */
 export interface StreamOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly keepAliveMs: number;
+  readonly stallMs?: number;
   /** Aborts when the caller goes away. */
   readonly signal: AbortSignal;
 }
@@ -22,53 +26,13 @@ export interface StreamOptions {
 /** An SSE response fed by `source`. */
 export function streamResponse(
   source: StreamSource,
-  { headers, keepAliveMs, signal }: StreamOptions,
+  { headers, keepAliveMs, stallMs = MAX_STALL_MS, signal }: StreamOptions,
 ): Response {
-  let isDone = false;
-  const finish = (isComplete: boolean) => {
-    if (isDone) return;
-    isDone = true;
-    signal.removeEventListener("abort", onAbort);
-    source.done(isComplete);
-  };
-  const onAbort = () => finish(false);
-  // A caller who left before the first pull would otherwise never be noticed here.
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
+  const stream = new CallerStream(source, signal, { keepAliveMs, stallMs });
   const body = new ReadableStream({
     type: "direct",
-    async pull(controller: ReadableStreamDirectController) {
-      let hasWritten = false;
-      const beat = setInterval(() => {
-        const bytes = hasWritten ? undefined : source.keepAlive();
-        hasWritten = false;
-        if (bytes === undefined || isDone) return;
-        controller.write(bytes);
-        controller.flush();
-      }, keepAliveMs);
-      try {
-        for (;;) {
-          const piece = await source.next();
-          if (piece === undefined || isDone) break;
-          if (piece.length === 0) continue;
-          const written = controller.write(piece);
-          hasWritten = true;
-          await controller.flush();
-          // Pending while the caller's socket is full: this, not flush, is where a slow reader slows us.
-          await written;
-        }
-        finish(true);
-      } catch {
-        // Writing to a caller that has gone; there is nobody left to tell.
-        finish(false);
-      } finally {
-        clearInterval(beat);
-        controller.close();
-      }
-    },
-    cancel() {
-      finish(false);
-    },
+    pull: (controller: ReadableStreamDirectController) => stream.send(controller),
+    cancel: () => stream.finish(false),
   });
   return new Response(body, {
     headers: {
@@ -79,4 +43,83 @@ export function streamResponse(
       ...headers,
     },
   });
+}
+
+/** One stream on its way to one caller. */
+class CallerStream {
+  readonly #source: StreamSource;
+  readonly #signal: AbortSignal;
+  readonly #limits: { readonly keepAliveMs: number; readonly stallMs: number };
+  readonly #onAbort = () => this.finish(false);
+  readonly #gaveUp = Promise.withResolvers<void>();
+  #isDone = false;
+  #hasWritten = false;
+  /** Since when a write has been waiting for the caller; undefined while none does. */
+  #blockedSinceMs: number | undefined;
+
+  constructor(
+    source: StreamSource,
+    signal: AbortSignal,
+    limits: { readonly keepAliveMs: number; readonly stallMs: number },
+  ) {
+    this.#source = source;
+    this.#signal = signal;
+    this.#limits = limits;
+    // A caller who left before the first pull would otherwise never be noticed here.
+    if (signal.aborted) this.finish(false);
+    else signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Tells the source that it is over, once. */
+  finish(isComplete: boolean): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#source.done(isComplete);
+  }
+
+  /** Sends everything; resolves when it is sent, or the caller is gone. */
+  async send(controller: ReadableStreamDirectController): Promise<void> {
+    const beatMs = Math.min(this.#limits.keepAliveMs, this.#limits.stallMs);
+    const beat = setInterval(() => this.#beat(controller), beatMs);
+    try {
+      for (;;) {
+        const piece = await this.#source.next();
+        if (piece === undefined || this.#isDone) break;
+        if (piece.length > 0) await this.#write(controller, piece);
+      }
+      this.finish(true);
+    } catch {
+      // Writing to a caller that has gone; there is nobody left to tell.
+      this.finish(false);
+    } finally {
+      clearInterval(beat);
+      controller.close();
+    }
+  }
+
+  async #write(controller: ReadableStreamDirectController, piece: string | Uint8Array) {
+    const written = controller.write(piece);
+    this.#hasWritten = true;
+    await controller.flush();
+    if (typeof written === "number") return;
+    // Pending while the caller's socket is full: this, not flush, is where a slow reader slows us.
+    this.#blockedSinceMs = performance.now();
+    await Promise.race([written, this.#gaveUp.promise]);
+    this.#blockedSinceMs = undefined;
+  }
+
+  #beat(controller: ReadableStreamDirectController): void {
+    if (this.#isDone) return;
+    if (this.#blockedSinceMs !== undefined) {
+      if (performance.now() - this.#blockedSinceMs < this.#limits.stallMs) return;
+      this.finish(false);
+      return this.#gaveUp.resolve();
+    }
+    const bytes = this.#hasWritten ? undefined : this.#source.keepAlive();
+    this.#hasWritten = false;
+    if (bytes === undefined) return;
+    controller.write(bytes);
+    controller.flush();
+  }
 }
