@@ -6,34 +6,37 @@ import { scanJson } from "#platform";
 const MODEL = '"model":';
 const MODEL_KEY = Buffer.from(MODEL);
 const KEY = Buffer.from('"model"');
-const SPACE = 0x20;
+/** Longest `"model":"…"` that is looked at. */
+const MAX_MEMBER_BYTES = 600;
 
 /** The replacement in one answer. */
 export class ModelAlias {
   readonly #sent: string;
   readonly #asked: string;
+  readonly #shown: Buffer;
   /** What stands for the model in this answer: `"model":"…"`, once it has been seen. */
-  #written: string | undefined;
+  #written: Buffer | undefined;
 
   constructor({ sent, asked }: { sent: string; asked: string }) {
     this.#sent = sent;
     this.#asked = JSON.stringify(asked);
+    this.#shown = Buffer.from(MODEL + this.#asked);
   }
 
   /** The lines of a stream with the name replaced; the same bytes where it does not stand. */
   replace(lines: Buffer): Buffer {
-    const at = lines.indexOf(MODEL_KEY);
-    if (at === -1) return lines;
-    // latin1 keeps every byte; both names are ASCII. In a JSON string the key's quotes would be escaped.
-    const text = lines.toString("latin1");
-    if (this.#written === undefined || !text.includes(this.#written)) {
-      this.#written = this.#find(text, at);
+    const first = lines.indexOf(MODEL_KEY);
+    if (first === -1) return lines;
+    this.#written ??= this.#find(lines, first);
+    if (!this.#written) return lines;
+    const pieces: Buffer[] = [];
+    let done = 0;
+    for (let at = lines.indexOf(this.#written, first); at !== -1;) {
+      pieces.push(lines.subarray(done, at), this.#shown);
+      done = at + this.#written.length;
+      at = lines.indexOf(this.#written, done);
     }
-    if (this.#written === undefined) return lines;
-    return Buffer.from(
-      text.replaceAll(this.#written, () => MODEL + this.#asked),
-      "latin1",
-    );
+    return pieces.length === 0 ? lines : Buffer.concat([...pieces, lines.subarray(done)]);
   }
 
   /**
@@ -51,13 +54,12 @@ export class ModelAlias {
     ]);
   }
 
-  #find(text: string, from: number): string | undefined {
-    for (let at = from; at !== -1; at = text.indexOf(MODEL, at + 1)) {
-      const after = at + MODEL.length;
-      const quote = text.charCodeAt(after) === SPACE ? after + 1 : after;
-      const end = text.indexOf('"', quote + 1);
-      if (text[quote] !== '"' || end === -1) continue;
-      if (this.#isOurs(text.slice(quote + 1, end))) return text.slice(at, end + 1);
+  #find(lines: Buffer, from: number): Buffer | undefined {
+    for (let at = from; at !== -1; at = lines.indexOf(MODEL_KEY, at + 1)) {
+      // Both names are ASCII, and in a JSON string the key's quotes would be escaped.
+      const text = lines.toString("latin1", at, at + MAX_MEMBER_BYTES);
+      const member = /^"model": ?"([^"\\]*)"/.exec(text);
+      if (member?.[1] !== undefined && this.#isOurs(member[1])) return Buffer.from(member[0]);
     }
     return undefined;
   }
