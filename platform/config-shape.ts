@@ -142,7 +142,8 @@ function kindsOf(shape: Shape): readonly string[] {
 }
 
 function redactAt(key: AnyConfigKey, path: readonly string[], value: unknown): Json {
-  if (isSecretAt(key, path)) return value === undefined ? null : SECRET_MARKER;
+  // An empty secret is one that was not set.
+  if (isSecretAt(key, path)) return value === undefined || value === "" ? null : SECRET_MARKER;
   if (Array.isArray(value))
     return value.map((item, index) => redactAt(key, [...path, `${index}`], item));
   // Also what a schema made of a file's value, such as a URL or a Secret, in its own printed form.

@@ -168,6 +168,25 @@ describe("list", () => {
     expect(stdout).not.toContain("canary");
   });
 
+  test("a map has a row for each entry, cut where it would be too wide; an unset secret shows nothing", () => {
+    const { run } = scratch(
+      `peers:\n  a: { url: ${"u".repeat(200)}, apiKey: canary-canary }\n  b: { url: v }\n`,
+    );
+    const { stdout } = run("list");
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.map((line) => line.split(/ +/)[0])).toEqual([
+      "KEY",
+      "server.bind",
+      "server.password",
+      "peers.a",
+      "peers.b",
+    ]);
+    expect(lines[2]?.split(/ +/)).toEqual(["server.password", "default"]);
+    expect(lines[3]).toContain("…");
+    expect(Math.max(...lines.map((line) => line.indexOf("default")))).toBeLessThan(90);
+    expect(stdout).not.toContain("canary");
+  });
+
   test("--json gives names, values and sources to scripts", () => {
     const { env, cwd } = scratch();
     const { stdout } = run({ cwd, env: { ...env, PARLEY_SERVER_BIND: "e:1" } }, ["list", "--json"]);

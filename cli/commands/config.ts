@@ -89,11 +89,9 @@ function registerList(parent: Command, context: CommandContext): void {
       const { isJson, file } = optionsOf(command);
       const listed = context.loadConfig({}, file).list();
       if (isJson) return context.stdout(`${JSON.stringify(listed)}\n`);
-      const rows = listed.map(({ name, value, source }) => [
-        name,
-        printed(value),
-        sourceText(source),
-      ]);
+      const rows = listed.flatMap(({ name, value, source }) =>
+        listedRows(name, value).map((row) => [...row, sourceText(source)]),
+      );
       context.stdout(columns([["KEY", "VALUE", "SOURCE"], ...rows]));
     },
   );
@@ -157,6 +155,20 @@ function valueInside(value: Json, path: readonly string[]): Json {
     (at, name) => (isJsonObject(at) && Object.hasOwn(at, name) ? (at[name] ?? null) : null),
     value,
   );
+}
+
+/** Longest value in a table; `config get` prints the whole. */
+const MAX_CELL_CHARS = 60;
+
+/** The rows of one setting: a map has one for each entry, so that the table stays readable. */
+function listedRows(name: string, value: Json): string[][] {
+  const entries = isJsonObject(value) ? Object.entries(value) : [];
+  if (entries.length === 0) return [[name, shortened(printed(value))]];
+  return entries.map(([entry, inner]) => [`${name}.${entry}`, shortened(printed(inner ?? null))]);
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_CELL_CHARS ? text : `${text.slice(0, MAX_CELL_CHARS - 1)}…`;
 }
 
 function printed(value: Json): string {
