@@ -126,6 +126,15 @@ export async function relayStream(
   );
 }
 
+/** How much of a stream's beginning is looked at. */
+const HEAD_BYTES = 4_096;
+
+/** True when the first data of a stream is its failure: an object with an error, or of that type. */
+function isFirstEvent(text: string): boolean {
+  const data = /^data: ?(.*)$/m.exec(text)?.[1] ?? "";
+  return /^\{"(?:error"|type": ?"(?:error|response\.failed)")/.test(data);
+}
+
 /** Reads an upstream stream through its tap, and supplies the ending that the upstream left out. */
 class TappedReader {
   readonly #relay: Relay;
@@ -148,19 +157,39 @@ class TappedReader {
     return this.#tap.usage;
   }
 
-  /** Waits for the first bytes. Throws UpstreamFailed when none come: then a real status is still possible. */
+  /**
+   * Waits for the first event. Throws UpstreamFailed when none comes, or when it tells of a failure: then a real
+   * status is still possible.
+   */
   async begin(): Promise<void> {
+    let text = "";
+    const pieces: Uint8Array[] = [];
+    // An `event:` line alone says nothing yet.
+    while (/^(?:event:[^\n]*\n?)?$/.test(text)) {
+      const lines = this.#tap.push(await this.#firstBytes());
+      pieces.push(lines);
+      text += Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength).toString(
+        "latin1",
+        0,
+        HEAD_BYTES,
+      );
+    }
+    if (this.#tap.failure && isFirstEvent(text)) {
+      throw new UpstreamFailed(this.#relay.exchange.format.decodeError(502, this.#tap.failure));
+    }
+    this.#first = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+  }
+
+  async #firstBytes(): Promise<Uint8Array> {
     let chunk: Uint8Array | undefined;
     try {
       chunk = await this.#relay.response.read();
     } catch (error) {
       throw connectionFailed(error);
     }
-    if (!chunk) {
-      const message = "The upstream closed the stream before it began.";
-      throw new UpstreamFailed({ kind: "bad_gateway", message });
-    }
-    this.#first = this.#tap.push(chunk);
+    if (chunk) return chunk;
+    const message = "The upstream closed the stream before it began.";
+    throw new UpstreamFailed({ kind: "bad_gateway", message });
   }
 
   /** The next bytes; undefined at the end. Never throws. */

@@ -60,6 +60,8 @@ export class StreamTap {
   #isRenamed = false;
   #ending: Ending | undefined;
   #sequence = "";
+  /** The event that told of a failure, once one did. */
+  failure: JsonObject | undefined;
   usage: Usage | undefined;
 
   constructor(format: Format, { alias, secret = "", choices = 1 }: TapOptions = {}) {
@@ -171,7 +173,9 @@ export class StreamTap {
     const event = parseObject(data);
     if (!event) return;
     this.usage = this.#format.readUsage(event, this.usage);
-    this.#ending ??= this.#endingOf(event);
+    if (this.#ending) return;
+    this.#ending = this.#endingOf(event);
+    if (this.#ending === "failed") this.failure = event;
   }
 
   #endingOf(event: JsonObject): Ending | undefined {

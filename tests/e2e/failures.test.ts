@@ -216,6 +216,25 @@ describe.each(clientIds)("a %s client", (client) => {
     },
   );
 
+  test("gets a real status when a stream begins with its failure, in either lane", async () => {
+    const error = { type: "overloaded_error", message: "too busy", code: "server_is_overloaded" };
+    const events = {
+      uc: `data: ${JSON.stringify({ error })}\n\n`,
+      um: `event: error\ndata: ${JSON.stringify({ type: "error", error })}\n\n`,
+    };
+    for (const [provider, event] of Object.entries(events)) {
+      for (const pieces of [[event], [...event]]) {
+        script = () => eventStream(pieces);
+        const found = await refusal(await ask(client, `${provider}/m`, { stream: true }));
+        expect(found).toMatchObject({
+          status: isAnthropic ? 529 : 503,
+          message: "too busy",
+          isAnthropic,
+        });
+      }
+    }
+  });
+
   test("gets an error ending when the upstream falls silent in mid-stream", async () => {
     for (const provider of ["uc", "ur", "um"]) {
       const { promise, resolve } = Promise.withResolvers<void>();
