@@ -3,7 +3,7 @@
 
 import { redact, type Logger } from "#platform";
 import type { Failure } from "#wire";
-import { GatewayError } from "./errors.ts";
+import { GatewayError, UpstreamFailed } from "./errors.ts";
 import type { Format } from "./formats/format.ts";
 import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
 import { UpstreamRefused } from "./pipeline/dispatch.ts";
@@ -32,13 +32,7 @@ export function errorResponse(
   }
   if (!(error instanceof GatewayError))
     log.error("request failed unexpectedly", { requestId, error });
-  const found = failureOf(error, format);
-  const { code } = found;
-  const failure = {
-    ...found,
-    message: redact(found.message),
-    ...(code !== undefined && { code: redact(code) }),
-  };
+  const failure = failureOf(error, format);
   const { status, body } = format.encodeError(failure, requestId);
   log[status >= 500 ? "warn" : "info"]("request refused", {
     requestId,
@@ -56,11 +50,16 @@ function failureOf(error: unknown, format: Format): Failure {
   if (!(error instanceof GatewayError)) {
     return { kind: "internal", message: "The gateway failed; its log has the details." };
   }
+  if (!(error instanceof UpstreamFailed)) return error.failure;
+  const { param, code, message, ...failure } = error.failure;
   // A path in the body the upstream got is no path in the body the caller wrote.
   const isForeign = error instanceof UpstreamRefused && error.format !== format.id;
-  if (!isForeign) return error.failure;
-  const { param: _, ...failure } = error.failure;
-  return failure;
+  return {
+    ...failure,
+    message: redact(message),
+    ...(code !== undefined && { code: redact(code) }),
+    ...(param !== undefined && !isForeign && { param }),
+  };
 }
 
 // Coding agents match the vendor's wording, so an error in the caller's own dialect goes through whole; but

@@ -118,7 +118,7 @@ function wrongKey(): GatewayError {
     kind: "unauthenticated",
     code: "invalid_api_key",
     message:
-      "The key is not this gateway's. Send the one that `agent auth-gateway token` prints, as `Authorization: Bearer …` or `x-api-key`.",
+      "The key is not this gateway's. Send the one that `agent auth-gateway token` prints, as a bearer or in x-api-key.",
   });
 }
 

@@ -149,7 +149,7 @@ describe("a request", () => {
       const answer = fetch(server.url, { method, signal: client.signal, ...body });
       await arrived.promise;
       client.abort();
-      expect(answer).rejects.toThrow();
+      await expect(answer).rejects.toThrow();
       await left.promise;
     });
   }
@@ -222,7 +222,7 @@ describe("stopping", () => {
     const answer = fetch(server.url);
     await arrived.promise;
     const stopped = server.stop({ graceMs: 60_000 });
-    expect(fetch(server.url, { keepalive: false })).rejects.toThrow();
+    await expect(fetch(server.url, { keepalive: false })).rejects.toThrow();
     go.resolve();
     expect(await (await answer).text()).toBe("finished");
     await stopped;

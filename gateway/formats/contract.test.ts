@@ -113,10 +113,7 @@ describe.each(list.map((format) => [format.id, format] as const))(
   "the %s format",
   (_id, format) => {
     test("is listed under its own id, on a path of its own", () => {
-      expect(formats[format.id]).toBe(formats[format.id]);
-      expect(Object.entries(formats).find(([, each]) => each === (format as unknown))?.[0]).toBe(
-        format.id,
-      );
+      expect<Format>(formats[format.id]).toBe(format);
       expect(list.filter(({ path }) => path === format.path)).toHaveLength(1);
     });
 

@@ -102,7 +102,7 @@ describe("agent up", () => {
 
     child.kill("SIGINT");
     expect(await child.exited).toBe(0);
-    expect(fetch(ready.gateway.url)).rejects.toThrow();
+    await expect(fetch(ready.gateway.url)).rejects.toThrow();
     const log = await child.stderr.text();
     expect(log).toContain("stopping");
     expect(log).not.toContain(ready.gateway.key);

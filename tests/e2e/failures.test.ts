@@ -86,7 +86,9 @@ describe.each(clientIds)("a %s client", (client) => {
       { authorization: "Basic x" },
     ]) {
       const response = await ask(client, "no/such", {}, { headers });
-      expect(await refusal(response)).toMatchObject({ status: 401, isAnthropic });
+      const found = await refusal(response);
+      expect(found).toMatchObject({ status: 401, isAnthropic });
+      expect(found.message).toEndWith("in x-api-key.");
     }
   });
 
