@@ -6,12 +6,10 @@ import type { CredentialSource } from "#broker/client";
 import {
   createOutbound,
   homeDirectory,
-  isLoopback,
   parseBindAddress,
   readOrCreateToken,
   registerSecret,
   serveHttp,
-  type BindAddress,
   type Config,
   type Environment,
   type Logger,
@@ -31,6 +29,7 @@ import { ModelCatalog } from "./models/catalog.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
 import { builtInProviders } from "./providers/index.ts";
 import { describeProvider, type ProviderConfig } from "./providers/operator.ts";
+import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
 import type { Provider } from "./providers/provider.ts";
 import { simulatorsOfOneFormat } from "./providers/simulator.ts";
 import { createGatewayApp, refusedResponse } from "./server.ts";
@@ -72,7 +71,9 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const { config, env, log, credentials, environmentKeys } = options;
   const overrides = config.get(providersKey);
   const bind = parseBindAddress(config.get(gatewayBind));
-  const all = listProviders(overrides, withoutLoops(env, bind, log), {
+  const own = findOwnAddress(builtInProviders, env, bind);
+  for (const name of own) log.warn(`${name} points at this gateway and is ignored here`);
+  const all = listProviders(overrides, withoutVariables(env, own), {
     hasSimulator: config.get(gatewaySimulator),
   });
   for (const key of environmentKeys.values()) registerSecret(key);
@@ -111,22 +112,6 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     providers: all.filter(isUsable).map((provider) => provider.id),
     stop: () => server.stop(),
   };
-}
-
-/**
- * The environment without base URLs that point at this gateway. They are meant for the tools beside it, and a
- * shell that has them may well start it; following them would send it its own requests, for ever.
- */
-function withoutLoops(env: Environment, bind: BindAddress, log: Logger): Environment {
-  const looping = builtInProviders.flatMap(({ baseUrlEnv }: Provider) => {
-    const url = baseUrlEnv ? URL.parse(env[baseUrlEnv] ?? "") : null;
-    // Port 0 is not known yet; nobody can have pointed at it.
-    const isSelf =
-      url && bind.port !== 0 && isLoopback(url.hostname) && Number(url.port) === bind.port;
-    return baseUrlEnv && isSelf ? [baseUrlEnv] : [];
-  });
-  for (const name of looping) log.warn(`${name} points at this gateway and is ignored here`);
-  return { ...env, ...Object.fromEntries(looping.map((name) => [name, undefined])) };
 }
 
 /** 24 characters of [a-z0-9], as the dialects' ids look. */

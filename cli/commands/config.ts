@@ -22,7 +22,7 @@ import type { CliCommand, CommandContext } from "../command.ts";
 /** `agent config get|set|unset|list|path`. */
 export const configCommand: CliCommand = {
   name: "config",
-  summary: "Show and change settings",
+  summary: "read and change the configuration: get, set, unset, list, path",
   register(command, context) {
     command.addHelpText(
       "after",

@@ -349,6 +349,57 @@ test("a model id that is not escaped properly is unknown, not an internal error"
   expect(response.status).toBe(404);
 });
 
+test("an error inside a 200 is an error, whole and in either lane", async () => {
+  const error = { type: "overloaded_error", message: "too busy", code: "server_is_overloaded" };
+  for (const client of clientIds) {
+    for (const provider of ["uc", "um"]) {
+      script = () => Response.json(provider === "um" ? { type: "error", error } : { error });
+      const found = await refusal(await ask(client, `${provider}/m`));
+      expect(found.status).toBeGreaterThanOrEqual(500);
+      expect(found.message).toBe("too busy");
+    }
+  }
+});
+
+test("a last event without its blank line gets one, or no client would see it", async () => {
+  script = () => eventStream(['event: message_stop\ndata: {"type":"message_stop"}\n']);
+  const response = await ask("messages", "um/m", { stream: true });
+  expect(await response.text()).toEndWith("}\n\n\n");
+});
+
+test("state of another provider is taken out before a conversation goes on here", async () => {
+  script = () => Response.json({ id: "msg_1", type: "message", content: [] });
+  const thinking = { type: "thinking", thinking: "hm", signature: "gw1.eyJmIjoiY2hhdCJ9" };
+  const messages = [
+    { role: "user", content: "a" },
+    { role: "assistant", content: [thinking, { type: "text", text: "b" }] },
+    { role: "user", content: "c" },
+  ];
+  await ask("messages", "um/m", { messages });
+  expect(upstream.received.at(-1)?.body).not.toContain("gw1.");
+  expect(upstream.received.at(-1)?.body).toContain('"text":"b"');
+});
+
+test("a stream of two answers is not finished when one of them is", async () => {
+  script = () =>
+    eventStream(['data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n']);
+  const cut = await (await ask("chat", "uc/m", { stream: true, n: 2 })).text();
+  expect(cut).toContain('"error"');
+  const whole = await (await ask("chat", "uc/m", { stream: true })).text();
+  expect(whole).not.toContain('"error"');
+});
+
+test("a key inside a whole answer reaches no client, in either lane", async () => {
+  const message = { role: "assistant", content: `it is ${KEY}` };
+  for (const client of clientIds) {
+    script = () =>
+      Response.json({ id: "1", choices: [{ index: 0, message, finish_reason: "stop" }] });
+    const text = await (await ask(client, "uc/m")).text();
+    expect(text).toContain("it is ");
+    expect(text).not.toContain(KEY);
+  }
+});
+
 test("the beta switch and vendor headers reach an upstream of the same dialect, others do not", async () => {
   script = () => Response.json({ id: "msg_1", type: "message", content: [] });
   const headers = {
