@@ -15,7 +15,7 @@ import {
   text,
   type Violation,
 } from "./findings.ts";
-import { strictFrames } from "./sse.ts";
+import { checkEvents } from "./sse.ts";
 
 const USAGE: Shape = {
   input_tokens: "number",
@@ -107,15 +107,7 @@ interface OpenBlock {
 /** Violations of a streamed answer. */
 export function checkMessagesStream(stream: string, expectation: Expectation = {}): Violation[] {
   const findings = new Findings();
-  const checker = new MessagesChecker(findings, expectation);
-  for (const [index, frame] of strictFrames(stream, findings).entries()) {
-    findings.at = index;
-    const event = parse(frame.data);
-    if (!isFields(event)) findings.add("json", `no JSON object: ${frame.data}`);
-    else checker.event(frame.event, event);
-  }
-  findings.at = -1;
-  checker.end();
+  checkEvents(stream, new MessagesChecker(findings, expectation), findings);
   return findings.list;
 }
 

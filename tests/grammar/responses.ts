@@ -7,14 +7,12 @@ import {
   type Fields,
   Findings,
   fields,
-  isFields,
-  parse,
   text,
   type Violation,
 } from "./findings.ts";
 import { type ItemChecker, itemChecker } from "./responses-items.ts";
 import { checkResponseObject } from "./responses-object.ts";
-import { strictFrames } from "./sse.ts";
+import { checkEvents } from "./sse.ts";
 
 const TERMINALS: Readonly<Record<string, string>> = {
   "response.completed": "completed",
@@ -25,15 +23,7 @@ const TERMINALS: Readonly<Record<string, string>> = {
 /** Violations of a streamed answer. */
 export function checkResponsesStream(stream: string, expectation: Expectation = {}): Violation[] {
   const findings = new Findings();
-  const checker = new ResponsesChecker(findings, expectation);
-  for (const [index, frame] of strictFrames(stream, findings).entries()) {
-    findings.at = index;
-    const event = parse(frame.data);
-    if (!isFields(event)) findings.add("json", `no JSON object: ${frame.data}`);
-    else checker.event(frame.event, event);
-  }
-  findings.at = -1;
-  checker.end();
+  checkEvents(stream, new ResponsesChecker(findings, expectation), findings);
   return findings.list;
 }
 

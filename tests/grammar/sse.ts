@@ -1,7 +1,7 @@
 // Server-sent events, read twice over: leniently, as any client must (CRLF, BOM, comments, several
 // data lines), and strictly, as we promise to write them. Shares nothing with the product's parser.
 
-import type { Findings } from "./findings.ts";
+import { type Fields, type Findings, isFields, parse } from "./findings.ts";
 
 /** One event, or one line that is no SSE field. */
 export interface Frame {
@@ -59,4 +59,22 @@ export function strictFrames(stream: string, findings: Findings): Frame[] {
   }
   findings.at = -1;
   return frames;
+}
+
+/** What is checked event by event and, at the end, as a whole. */
+export interface EventChecker {
+  event(name: string, event: Fields): void;
+  end(): void;
+}
+
+/** Walks a stream of JSON events; each finding carries the index of its event, -1 for the whole. */
+export function checkEvents(stream: string, checker: EventChecker, findings: Findings): void {
+  for (const [index, frame] of strictFrames(stream, findings).entries()) {
+    findings.at = index;
+    const event = parse(frame.data);
+    if (!isFields(event)) findings.add("json", `no JSON object: ${frame.data}`);
+    else checker.event(frame.event, event);
+  }
+  findings.at = -1;
+  checker.end();
 }
