@@ -6,5 +6,5 @@ export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./e
 export { BrokerError } from "./errors.ts";
 export { type ListedCredential, listCredentials } from "./listing.ts";
 export { type Broker, BROKER_TOKEN_PREFIX, startBroker, type StartBrokerOptions } from "./start.ts";
-export { type CredentialSummary, Vault, vaultPath } from "./vault.ts";
-export { VaultCredentials } from "./vault-credentials.ts";
+export { type CredentialSummary, Vault, vaultPath } from "./vault/vault.ts";
+export { VaultCredentials } from "./vault/vault-credentials.ts";

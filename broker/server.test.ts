@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createLogger } from "#platform";
 import { CredentialSnapshot } from "#wire";
 import { type BrokerApp, createBrokerApp } from "./server.ts";
-import { Vault } from "./vault.ts";
+import { Vault } from "./vault/vault.ts";
 
 const TOKEN = "plb_test-token-0123456789";
 const BEARER = { authorization: `Bearer ${TOKEN}` };

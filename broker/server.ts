@@ -5,9 +5,9 @@ import { isSameToken, JsonScanError, type Logger, readBearer, readJson, redact }
 import { type BrokerHealth, CredentialUpload, type CredentialUploaded } from "#wire";
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
-import { GenerationWatch } from "./generation-watch.ts";
-import { entryOf, snapshotOf } from "./snapshot.ts";
-import type { Vault } from "./vault.ts";
+import { GenerationWatch } from "./snapshot/generation-watch.ts";
+import { entryOf, snapshotOf } from "./snapshot/snapshot.ts";
+import type { Vault } from "./vault/vault.ts";
 
 /** Longest time a snapshot request is held, in ms; a larger `wait` counts as this. */
 export const MAX_WAIT_MS = 30_000;

@@ -14,7 +14,7 @@ import {
 import { brokerTokenPath } from "./client/connection.ts";
 import { brokerBind } from "./config.ts";
 import { createBrokerApp, MAX_UPLOAD_BYTES } from "./server.ts";
-import { Vault } from "./vault.ts";
+import { Vault } from "./vault/vault.ts";
 
 /** How a broker's token begins, so that a scanner for leaked secrets can name it. */
 export const BROKER_TOKEN_PREFIX = "plb_";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createLogger, Secret } from "#platform";
 import { BrokerUnreachable } from "../errors.ts";
 import { createBrokerApp } from "../server.ts";
-import { Vault } from "../vault.ts";
+import { Vault } from "../vault/vault.ts";
 import { BrokerClient } from "./broker-client.ts";
 import { RemoteCredentials } from "./remote-credentials.ts";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { SealBroken } from "./errors.ts";
+import { SealBroken } from "../errors.ts";
 import { Seal, type SealPlace } from "./seal.ts";
 
 const key = randomBytes(32);

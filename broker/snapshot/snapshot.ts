@@ -8,7 +8,7 @@ import {
   type SnapshotEntry,
   redactCredential,
 } from "#wire";
-import type { StoredCredential, VaultContent } from "./vault.ts";
+import type { StoredCredential, VaultContent } from "../vault/vault.ts";
 
 /** How often the refresher looks for grants about to expire, in ms. */
 const REFRESH_INTERVAL_MS = 60_000;

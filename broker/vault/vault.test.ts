@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Credential, parseJson } from "#wire";
-import { MasterKeyError, SealBroken } from "./errors.ts";
+import { MasterKeyError, SealBroken } from "../errors.ts";
 import { Vault } from "./vault.ts";
 
 const CANARY = "canary-7f3a9d5e";

@@ -2,7 +2,7 @@
 // Refuses to open a value anywhere else, so that whoever can write the file cannot swap two rows.
 
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
-import { SealBroken } from "./errors.ts";
+import { SealBroken } from "../errors.ts";
 
 /** Length of the master key, in bytes. */
 export const MASTER_KEY_BYTES = 32;

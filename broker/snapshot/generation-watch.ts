@@ -1,7 +1,7 @@
 // Lets many readers wait for the vault to change, in this process or in another one.
 // Refuses to cost anything while nobody waits: the file is looked at only then.
 
-import type { Vault } from "./vault.ts";
+import type { Vault } from "../vault/vault.ts";
 
 /** How often a change made by another process is looked for while someone waits, in ms. */
 const POLL_MS = 250;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Database, ensurePrivateDirectory, openDatabase, registerSecret } from "#platform";
 import { Credential, ProviderId, identityKeyOf, parseJson } from "#wire";
 import { z } from "zod";
-import { MasterKeyError, SealBroken } from "./errors.ts";
+import { MasterKeyError, SealBroken } from "../errors.ts";
 import { readMasterKey } from "./master-key.ts";
 import { Seal, type SealPlace } from "./seal.ts";
 import { VAULT_MIGRATIONS } from "./vault-schema.ts";

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { readOrCreatePrivateFile, readPrivateFile } from "#platform";
-import { MasterKeyError } from "./errors.ts";
+import { MasterKeyError } from "../errors.ts";
 import { MASTER_KEY_BYTES } from "./seal.ts";
 
 /** Where a master key comes from; a file is the only source so far. */

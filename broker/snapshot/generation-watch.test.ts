@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GenerationWatch } from "./generation-watch.ts";
-import { Vault } from "./vault.ts";
+import { Vault } from "../vault/vault.ts";
 
 const NEVER_MS = 60_000;
 const idle = new AbortController().signal;

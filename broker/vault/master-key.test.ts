@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MasterKeyError } from "./errors.ts";
+import { MasterKeyError } from "../errors.ts";
 import { readMasterKey } from "./master-key.ts";
 
 const homes: string[] = [];

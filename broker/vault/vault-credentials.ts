@@ -2,7 +2,7 @@
 // Follows the vault's generation, so that a key added by another process counts from the next request.
 
 import { type Credential, redactCredential } from "#wire";
-import { byProvider, type CredentialSource } from "./client/credential-source.ts";
+import { byProvider, type CredentialSource } from "../client/credential-source.ts";
 import type { Vault } from "./vault.ts";
 
 /** A CredentialSource over a vault in this process. */

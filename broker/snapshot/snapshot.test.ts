@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { CredentialSnapshot } from "#wire";
 import { NO_REFRESHER, snapshotOf } from "./snapshot.ts";
-import type { VaultContent } from "./vault.ts";
+import type { VaultContent } from "../vault/vault.ts";
 
 const content: VaultContent = {
   generation: 4,
