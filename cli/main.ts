@@ -10,7 +10,7 @@ const stdout = (text: string) => void process.stdout.write(text);
 const stderr = (text: string) => void process.stderr.write(text);
 
 // Every part defines keys, so this loads them all: not for `agent --help`.
-async function openContext(): Promise<CommandContext> {
+async function openContext(args: readonly string[]): Promise<CommandContext> {
   const [{ configKeys: keys }, { environment, loadConfig }] = await Promise.all([
     import("./config-keys.ts"),
     import("#platform"),
@@ -18,6 +18,7 @@ async function openContext(): Promise<CommandContext> {
   const env = environment();
   const cwd = process.cwd();
   return {
+    args,
     env,
     cwd,
     keys,

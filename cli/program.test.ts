@@ -18,6 +18,7 @@ async function run(args: readonly string[]) {
     openContext: async () => {
       opened += 1;
       return {
+        args,
         env,
         cwd: "/",
         keys: configKeys,

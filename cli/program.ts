@@ -21,7 +21,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid,
 export interface ProgramWorld {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  readonly openContext: () => Promise<CommandContext>;
+  readonly openContext: (args: readonly string[]) => Promise<CommandContext>;
   readonly version: string;
 }
 
@@ -42,7 +42,7 @@ async function buildProgram(args: readonly string[], world: ProgramWorld): Promi
       .summary(listed.summary)
       .description(listed.summary);
     if (listed.name !== named) continue;
-    (await listed.load()).register(command, await world.openContext());
+    await (await listed.load()).register(command, await world.openContext(args));
   }
   return program;
 }

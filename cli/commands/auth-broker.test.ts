@@ -25,6 +25,7 @@ async function run(args: readonly string[], { env = {} }: { env?: Environment } 
   let stdout = "";
   let stderr = "";
   const context: CommandContext = {
+    args,
     env: whole,
     cwd: home,
     stdout: (text) => (stdout += text),
@@ -35,7 +36,7 @@ async function run(args: readonly string[], { env = {} }: { env?: Environment } 
       loadConfig({ keys: brokerKeys, env: whole, cwd: home, flags, file }),
   };
   const command = new Command("auth-broker").exitOverride();
-  authBrokerCommand.register(command, context);
+  await authBrokerCommand.register(command, context);
   const error = await command.parseAsync([...args], { from: "user" }).then(
     () => undefined,
     (caught: unknown) => caught,

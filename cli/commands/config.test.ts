@@ -62,6 +62,7 @@ function run(
 ): { stdout: string; stderr: string } {
   const printed = { stdout: "", stderr: "" };
   const context: CommandContext = {
+    args: words,
     env,
     cwd,
     keys: KEYS,
@@ -75,7 +76,7 @@ function run(
     loadConfig: (flags, file) => loadConfig({ keys: KEYS, env, cwd, flags, file }),
   };
   const program = new Command("agent").exitOverride();
-  configCommand.register(program.command(configCommand.name), context);
+  void configCommand.register(program.command(configCommand.name), context);
   program.parse(["config", ...words], { from: "user" });
   return printed;
 }

@@ -1,0 +1,28 @@
+// The list of `agent auth-broker` subcommands. To add one: a file beside these, and a line here. Its code is
+// loaded only when it is named, so that `serve` starts fast.
+
+import type { ListedSubcommand } from "../../command.ts";
+
+/** Every subcommand, in the order of `agent auth-broker --help`. */
+export const authBrokerSubcommands: readonly ListedSubcommand[] = [
+  {
+    name: "serve",
+    summary: "run the broker until Ctrl-C",
+    load: async () => (await import("./serve.ts")).serveSubcommand,
+  },
+  {
+    name: "token",
+    summary: "print the token that the broker's clients send",
+    load: async () => (await import("./token.ts")).tokenSubcommand,
+  },
+  {
+    name: "list",
+    summary: "list stored credentials, and the keys that the environment offers",
+    load: async () => (await import("./list.ts")).listSubcommand,
+  },
+  {
+    name: "status",
+    summary: "ask the configured broker, else this host's, whether it answers; exit code 4 if not",
+    load: async () => (await import("./status.ts")).statusSubcommand,
+  },
+];
