@@ -119,7 +119,7 @@ const TokenResponse = z.strictObject({
 const IdentityRules = z.strictObject({
   from: z.enum(["response", "id_token", "access_token", "userinfo"]),
   userinfoUrl: httpsUrl.optional(),
-  fields: z.record(
+  fields: z.partialRecord(
     z.enum(["email", "accountId", "orgId", "orgName", "projectId"]),
     z.array(JsonPath).min(1),
   ),

@@ -1,10 +1,54 @@
 // The list of providers. To add one: a file beside these, and a line here; the contract test finds it there.
 // Operators add theirs in config.yml, under `auth.providers`.
 
-import { ProviderDescriptor } from "../descriptor.ts";
+import { ProviderDescriptor, type ProviderDescriptorInput } from "../descriptor.ts";
+import { anthropic } from "./anthropic.ts";
+import { cerebras } from "./cerebras.ts";
+import { cohere } from "./cohere.ts";
+import { deepseek } from "./deepseek.ts";
+import { fireworks } from "./fireworks.ts";
+import { githubCopilot } from "./github-copilot.ts";
+import { gitlabDuo } from "./gitlab-duo.ts";
+import { google } from "./google.ts";
+import { googleAntigravity } from "./google-antigravity.ts";
+import { googleGeminiCli } from "./google-gemini-cli.ts";
+import { groq } from "./groq.ts";
+import { kimiCode } from "./kimi-code.ts";
+import { mistral } from "./mistral.ts";
+import { moonshot } from "./moonshot.ts";
+import { openai } from "./openai.ts";
+import { openaiCodex } from "./openai-codex.ts";
 import { openrouter } from "./openrouter.ts";
+import { qwen } from "./qwen.ts";
+import { together } from "./together.ts";
+import { xai } from "./xai.ts";
+import { zai } from "./zai.ts";
+
+const descriptions: readonly ProviderDescriptorInput[] = [
+  openai,
+  openrouter,
+  anthropic,
+  google,
+  groq,
+  mistral,
+  xai,
+  deepseek,
+  zai,
+  moonshot,
+  qwen,
+  together,
+  fireworks,
+  cerebras,
+  cohere,
+  githubCopilot,
+  gitlabDuo,
+  kimiCode,
+  openaiCodex,
+  googleGeminiCli,
+  googleAntigravity,
+];
 
 /** Every provider that ships with Parley, in the order of the login picker. */
-export const builtInProviders: readonly ProviderDescriptor[] = [openrouter].map((provider) =>
-  ProviderDescriptor.parse(provider),
+export const builtInProviders: readonly ProviderDescriptor[] = descriptions.map((description) =>
+  ProviderDescriptor.parse(description),
 );

@@ -24,4 +24,19 @@ export const openrouter = {
       redirect: { host: "localhost", port: 54_549, path: "/callback" },
     },
   },
+  usage: {
+    url: "https://openrouter.ai/api/v1/auth/key",
+    headers: { authorization: "Bearer {access}" },
+    limits: [
+      {
+        id: "credits",
+        label: "Credits",
+        used: "data.usage",
+        limit: "data.limit",
+        remaining: "data.limit_remaining",
+        unit: "usd",
+      },
+    ],
+    appliesTo: ["api_key"],
+  },
 } satisfies ProviderDescriptorInput;
