@@ -50,8 +50,9 @@ export const OAuthCredential = z.looseObject({
   authorizedAt: z.number().optional(),
 });
 
+/** Lets a value through unless a key of it is the name of something every object inherits. */
 // An extra key such as `__proto__` or `constructor` would be assigned onto the parsed object.
-const withoutInheritedKeys = z.unknown().superRefine((value, context) => {
+export const withoutInheritedKeys = z.unknown().superRefine((value, context) => {
   if (typeof value !== "object" || value === null) return;
   for (const key of Object.keys(value).filter((name) => name in Object.prototype)) {
     context.addIssue({ code: "custom", path: [key], message: "this name cannot be a key here" });
