@@ -4,9 +4,11 @@
 import { ProviderId } from "#wire";
 import { z } from "zod";
 
-const httpsUrl = z
+/** Where a secret may be sent: https, or http to this machine; no user name, no password, no fragment. */
+export const EndpointUrl = z
   .url({ protocol: /^https?$/ })
-  .refine(isHttpsOrLoopback, "must be https; http is for loopback addresses only");
+  .refine(isHttpsOrLoopback, "must be https; http is for loopback addresses only")
+  .refine(isPlain, "must hold no user name, password or fragment");
 
 /** A dotted path into a JSON answer or a token's claims; a key that holds dots is written in brackets: `[https://a.example/x].id`. */
 const JsonPath = z.string().regex(/^(?:\[[^\]]+\]|[^.[\]]+)(?:\.(?:\[[^\]]+\]|[^.[\]]+))*$/);
@@ -35,7 +37,7 @@ const Redirect = z.strictObject({
 /** How ID tokens are verified; without it none is asked for or believed. */
 const IdTokenRules = z.strictObject({
   issuer: z.string().min(1),
-  jwksUrl: httpsUrl,
+  jwksUrl: EndpointUrl,
   algorithms: z.array(z.enum(["RS256", "PS256", "ES256", "EdDSA"])).min(1),
 });
 
@@ -53,8 +55,8 @@ const client = {
 const CodeFlow = z.strictObject({
   kind: z.literal("code"),
   ...client,
-  authorizeUrl: httpsUrl,
-  tokenUrl: httpsUrl,
+  authorizeUrl: EndpointUrl,
+  tokenUrl: EndpointUrl,
   redirect: Redirect,
   pkce: z.boolean().default(true),
   /** The issuer expected in the callback's `iss`; when set, an absent or other one is a mix-up. */
@@ -75,35 +77,42 @@ const CodeFlow = z.strictObject({
 const DeviceFlow = z.strictObject({
   kind: z.literal("device"),
   ...client,
-  deviceUrl: httpsUrl,
-  tokenUrl: httpsUrl,
+  deviceUrl: EndpointUrl,
+  tokenUrl: EndpointUrl,
   tokenFormat: BodyFormat.default("form"),
   tokenParams: Params.default({}),
   /** Where the user types the code, for providers whose answer does not say. */
-  verificationUrl: httpsUrl.optional(),
+  verificationUrl: EndpointUrl.optional(),
 });
 
 /** A browser round trip that ends in a durable API key instead of tokens. */
 const KeyMintingFlow = z.strictObject({
   kind: z.literal("key"),
-  authorizeUrl: httpsUrl,
+  authorizeUrl: EndpointUrl,
   /** Name of the parameter that carries our callback URL. */
   callbackParam: z.string().min(1),
-  mintUrl: httpsUrl,
+  mintUrl: EndpointUrl,
   keyPath: JsonPath,
   redirect: Redirect,
 });
 
 /** How a used-up access token is renewed; `{refresh}`, `{clientId}`, `{clientSecret}` and credential fields such as `{resource}` are filled in. */
 const RefreshRequest = z.strictObject({
-  url: httpsUrl,
+  url: EndpointUrl,
   format: BodyFormat.default("form"),
   params: Params,
   headers: Params.default({}),
 });
 
+// What the engine itself decides, and names that would reach Object.prototype, are nobody's to map.
+const KeptName = z
+  .string()
+  .regex(/^[A-Za-z]\w*$/)
+  .refine((name) => !/^(?:type|access|refresh|expires|authorizedAt)$/.test(name), "is reserved")
+  .refine((name) => !(name in Object.prototype), "is reserved");
+
 /** Where the token answer keeps what we store; paths into the JSON. */
-const TokenResponse = z.strictObject({
+export const TokenResponse = z.strictObject({
   access: JsonPath.default("access_token"),
   refresh: JsonPath.default("refresh_token"),
   /** Seconds of life, counted from receipt. */
@@ -112,13 +121,13 @@ const TokenResponse = z.strictObject({
   defaultLifetimeS: z.int().positive().default(3600),
   scope: JsonPath.default("scope"),
   /** Further fields to keep: name in the credential → path in the answer. */
-  keep: z.record(z.string(), JsonPath).default({}),
+  keep: z.record(KeptName, JsonPath).default({}),
 });
 
 /** Who logged in: credential field → the first path that holds text. */
 const IdentityRules = z.strictObject({
   from: z.enum(["response", "id_token", "access_token", "userinfo"]),
-  userinfoUrl: httpsUrl.optional(),
+  userinfoUrl: EndpointUrl.optional(),
   fields: z.partialRecord(
     z.enum(["email", "accountId", "orgId", "orgName", "projectId"]),
     z.array(JsonPath).min(1),
@@ -150,7 +159,7 @@ const UsageLimitRule = z.strictObject({
 /** How the provider is asked what is left of an account; `{access}` and credential fields are filled in. */
 const UsageProbe = z.strictObject({
   method: z.enum(["GET", "POST"]).default("GET"),
-  url: httpsUrl,
+  url: EndpointUrl,
   headers: Params.default({}),
   body: z.record(z.string(), z.unknown()).optional(),
   limits: z.array(UsageLimitRule).min(1),
@@ -174,7 +183,7 @@ const UsageHeaders = z.strictObject({
   unit: z.enum(["percent", "requests", "tokens", "usd", "credits"]).default("percent"),
 });
 
-const OAuthRules = z.strictObject({
+export const OAuthRules = z.strictObject({
   policy: ProviderPolicy,
   /** Where these facts were read; shown by `login --dry-run`. */
   source: z.string().min(1),
@@ -183,7 +192,7 @@ const OAuthRules = z.strictObject({
   flow: z.discriminatedUnion("kind", [CodeFlow, DeviceFlow, KeyMintingFlow]),
   response: TokenResponse.prefault({}),
   refresh: RefreshRequest.optional(),
-  revoke: z.strictObject({ url: httpsUrl, params: Params }).optional(),
+  revoke: z.strictObject({ url: EndpointUrl, params: Params }).optional(),
   identity: IdentityRules.optional(),
   /** A grant that dies this long after the login, whatever is refreshed, in s. */
   grantLifetimeS: z.int().positive().optional(),
@@ -213,4 +222,9 @@ function isHttpsOrLoopback(text: string): boolean {
   const url = URL.parse(text);
   if (url === null) return false;
   return url.protocol === "https:" || /^(?:127\.0\.0\.1|\[::1\]|localhost)$/.test(url.hostname);
+}
+
+function isPlain(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.username === "" && url.password === "" && url.hash === "";
 }
