@@ -6,5 +6,6 @@ export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./e
 export { BrokerError } from "./errors.ts";
 export { type ListedCredential, listCredentials } from "./listing.ts";
 export { type Broker, BROKER_TOKEN_PREFIX, startBroker, type StartBrokerOptions } from "./start.ts";
-export { type CredentialSummary, Vault, vaultPath } from "./vault/vault.ts";
+export { type CredentialSummary, Vault } from "./vault/vault.ts";
+export { vaultPath } from "./vault/vault-file.ts";
 export { VaultCredentials } from "./vault/vault-credentials.ts";

@@ -4,7 +4,8 @@
 import { existsSync } from "node:fs";
 import { type Environment, homeDirectory } from "#platform";
 import { environmentKeys } from "./environment-keys.ts";
-import { type CredentialSummary, Vault, vaultPath } from "./vault/vault.ts";
+import { type CredentialSummary, Vault } from "./vault/vault.ts";
+import { vaultPath } from "./vault/vault-file.ts";
 
 /** One line of the listing; it holds no secret. */
 export interface ListedCredential {

@@ -100,7 +100,7 @@ describe("the snapshot", () => {
       },
       credentials: [
         {
-          id: 1,
+          id: expect.any(Number),
           provider: "openai",
           credential: { type: "api_key", key: "k-1" },
           identityKey: null,
@@ -166,7 +166,7 @@ describe("an upload", () => {
       {
         entries: [
           {
-            id: 2,
+            id: expect.any(Number),
             provider: "openai",
             credential: { ...credential, refresh: "__remote__" },
             identityKey: null,

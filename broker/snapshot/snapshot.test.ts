@@ -13,12 +13,16 @@ const content: VaultContent = {
       provider: "openai",
       identityKey: null,
       credential: { type: "api_key", key: "k" },
+      createdAtMs: 0,
+      blocks: [],
     },
     {
       id: 2,
       provider: "mcp",
       identityKey: null,
       credential: { type: "oauth", refresh: "r", access: "a", expires: 1_000_000, tokenUrl: "u" },
+      createdAtMs: 0,
+      blocks: [],
     },
   ],
 };

@@ -1,7 +1,6 @@
 // The key that seals the vault: 32 random bytes in a private file beside it, made on first use.
 // Refuses to make a new key when a vault exists that only the lost one could open.
 
-import { existsSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { readOrCreatePrivateFile, readPrivateFile } from "#platform";
@@ -17,7 +16,7 @@ export interface MasterKeySource {
 }
 
 /** The key file of a home directory: base64url text, mode 0600. */
-export function masterKeyFile(path: string): MasterKeySource {
+function masterKeyFile(path: string): MasterKeySource {
   return {
     name: path,
     read: ({ mayCreate }) => {
@@ -30,10 +29,9 @@ export function masterKeyFile(path: string): MasterKeySource {
   };
 }
 
-/** Reads the key for a vault, making one only if that vault does not exist yet. */
-export function readMasterKey(home: string, vaultPath: string): Uint8Array {
-  const source = masterKeyFile(join(home, "vault.key"));
-  return source.read({ mayCreate: !existsSync(vaultPath) });
+/** The key file that a home directory keeps beside its vault. */
+export function homeMasterKey(home: string): MasterKeySource {
+  return masterKeyFile(join(home, "vault.key"));
 }
 
 function createKeyText(): string {

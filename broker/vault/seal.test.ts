@@ -1,9 +1,9 @@
 // A sealed value opens under its key, at its place, unaltered, or not at all.
 
 import { describe, expect, test } from "bun:test";
-import { randomBytes } from "node:crypto";
+import { createCipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { SealBroken } from "../errors.ts";
-import { Seal, type SealPlace } from "./seal.ts";
+import { IndexKey, Seal, type SealPlace } from "./seal.ts";
 
 const key = randomBytes(32);
 const seal = new Seal(key);
@@ -51,10 +51,32 @@ describe("a sealed value", () => {
   });
 });
 
+test("a value sealed again for another master key opens under that one, and no longer under the first", () => {
+  const next = new Seal(randomBytes(32));
+  const rewrapped = seal.rewrap(seal.seal("k", place), place, next);
+  expect(next.open(rewrapped, place)).toBe("k");
+  expect(() => seal.open(rewrapped, place)).toThrow(SealBroken);
+  expect(() => seal.rewrap(rewrapped, place, next)).toThrow(SealBroken);
+});
+
+test("a value sealed by the release before data keys still opens", () => {
+  const direct = new Uint8Array(hkdfSync("sha256", key, "", "parley/vault/seal/1", 32));
+  const iv = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", direct, iv);
+  cipher.setAAD(Buffer.from("1|credentials|7|sealed"));
+  const body = Buffer.concat([cipher.update("k"), cipher.final()]);
+  const sealed = Buffer.concat([Buffer.of(1), iv, cipher.getAuthTag(), body]);
+  expect(seal.open(sealed, place)).toBe("k");
+  const next = new Seal(randomBytes(32));
+  expect(next.open(seal.rewrap(sealed, place, next), place)).toBe("k");
+});
+
 test("a fingerprint is stable under one key and unrelated under another", () => {
-  expect(seal.fingerprint("k")).toEqual(new Seal(key).fingerprint("k"));
-  expect(seal.fingerprint("k")).not.toEqual(seal.fingerprint("l"));
-  expect(seal.fingerprint("k")).not.toEqual(new Seal(randomBytes(32)).fingerprint("k"));
+  const index = new IndexKey(key);
+  expect(index.fingerprint("k")).toEqual(new IndexKey(key).fingerprint("k"));
+  expect(index.fingerprint("k")).not.toEqual(index.fingerprint("l"));
+  expect(index.fingerprint("k")).not.toEqual(new IndexKey(randomBytes(32)).fingerprint("k"));
+  expect(index.derive("audit")).not.toEqual(index.derive("spool"));
 });
 
 function caught(run: () => unknown): SealBroken {

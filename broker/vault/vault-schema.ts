@@ -1,5 +1,5 @@
-// The tables of vault.db as numbered migrations. Nothing here may hold a secret in the clear:
-// `sealed` is ciphertext, `slot` and `fingerprint` are keyed hashes, the rest is for listings.
+// The tables of vault.db as numbered migrations. Nothing here may hold a secret in the clear: `sealed` and
+// `index_key` are ciphertext, `slot`, `fingerprint`, `hash` and every `tag` are keyed or plain hashes, the rest is for listings.
 
 import type { Migration } from "#platform";
 
@@ -31,6 +31,130 @@ export const VAULT_MIGRATIONS: readonly Migration[] = [
 
       CREATE UNIQUE INDEX credentials_active_slot ON credentials (slot)
         WHERE disabled_at_ms IS NULL;
+    `,
+  },
+  {
+    // What changed, in order, so that a reader can resume; counted per provider, so that whoever sees one
+    // provider cannot tell from the numbers what happens at another.
+    version: 2,
+    sql: `
+      ALTER TABLE meta DROP COLUMN next_credential_id;
+      ALTER TABLE meta ADD COLUMN index_key BLOB;
+      ALTER TABLE meta ADD COLUMN quarantined_at_ms INTEGER;
+      -- Ids are random from here on; this keeps the order in which credentials came.
+      ALTER TABLE credentials ADD COLUMN ordinal INTEGER NOT NULL DEFAULT 0;
+
+      CREATE TABLE changes (
+        generation INTEGER PRIMARY KEY,
+        provider TEXT NOT NULL,
+        credential_id INTEGER NOT NULL
+      ) STRICT;
+      CREATE INDEX changes_by_provider ON changes (provider, generation);
+
+      CREATE TABLE provider_changes (
+        provider TEXT PRIMARY KEY,
+        count INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE spent_refresh_tokens (
+        tag BLOB PRIMARY KEY,
+        credential_id INTEGER NOT NULL REFERENCES credentials (id)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE blocks (
+        credential_id INTEGER NOT NULL REFERENCES credentials (id),
+        provider_key TEXT NOT NULL,
+        block_scope TEXT NOT NULL,
+        blocked_until_ms INTEGER NOT NULL,
+        PRIMARY KEY (credential_id, provider_key, block_scope)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
+  {
+    // At most one exchange per credential: the row is the lease, and the intent that survives a crash.
+    version: 3,
+    sql: `
+      CREATE TABLE refresh_attempts (
+        credential_id INTEGER PRIMARY KEY REFERENCES credentials (id),
+        attempt_id TEXT NOT NULL UNIQUE,
+        fence INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        used_tag BLOB NOT NULL,
+        is_retry INTEGER NOT NULL,
+        started_at_ms INTEGER NOT NULL,
+        lease_until_ms INTEGER NOT NULL
+      ) STRICT;
+
+      CREATE TABLE refresh_health (
+        credential_id INTEGER PRIMARY KEY REFERENCES credentials (id),
+        fence INTEGER NOT NULL,
+        failures INTEGER NOT NULL,
+        retry_at_ms INTEGER,
+        last_error TEXT,
+        last_success_at_ms INTEGER
+      ) STRICT;
+    `,
+  },
+  {
+    version: 4,
+    sql: `
+      CREATE TABLE client_tokens (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        hash BLOB NOT NULL UNIQUE,
+        permissions TEXT NOT NULL,
+        providers TEXT,
+        is_lease_only INTEGER NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        expires_at_ms INTEGER,
+        last_used_at_ms INTEGER,
+        revoked_at_ms INTEGER
+      ) STRICT;
+
+      CREATE UNIQUE INDEX client_tokens_living_name ON client_tokens (name)
+        WHERE revoked_at_ms IS NULL;
+    `,
+  },
+  {
+    version: 5,
+    sql: `
+      CREATE TABLE usage_reports (
+        credential_id INTEGER PRIMARY KEY REFERENCES credentials (id),
+        report TEXT NOT NULL,
+        fetched_at_ms INTEGER NOT NULL,
+        next_poll_at_ms INTEGER NOT NULL
+      ) STRICT;
+
+      CREATE TABLE usage_history (
+        id INTEGER PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        provider TEXT NOT NULL,
+        credential_id INTEGER NOT NULL,
+        limits TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX usage_history_by_time ON usage_history (at_ms);
+
+      CREATE TABLE usage_clients (
+        install_id TEXT PRIMARY KEY,
+        hostname TEXT,
+        app TEXT,
+        first_seen_ms INTEGER NOT NULL,
+        last_seen_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE usage_observed (
+        install_id TEXT NOT NULL REFERENCES usage_clients (install_id),
+        hour_ms INTEGER NOT NULL,
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        cache_read_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        cost_usd REAL,
+        PRIMARY KEY (install_id, hour_ms, provider, model)
+      ) STRICT, WITHOUT ROWID;
     `,
   },
 ];

@@ -66,10 +66,11 @@ describe("storing", () => {
     const home = temporaryHome();
     const credential = grant({ tokenUrl: "https://idp.test" });
     const vault = Vault.open(home);
-    vault.upsert("mcp", credential);
+    const { id } = vault.upsert("mcp", credential);
     vault.close();
+    const identityKey = "email:a@example.test";
     expect(open(home).read().credentials).toEqual([
-      { id: 1, provider: "mcp", identityKey: "email:a@example.test", credential },
+      { id, provider: "mcp", identityKey, credential, createdAtMs: expect.any(Number), blocks: [] },
     ]);
   });
 
@@ -83,27 +84,26 @@ describe("storing", () => {
 
   test("an identical upload changes nothing, whatever the order of its keys", () => {
     const vault = open(temporaryHome());
-    vault.upsert("openai", apiKey("k-1"));
-    vault.upsert("anthropic", grant());
+    const key = vault.upsert("openai", apiKey("k-1"));
+    const account = vault.upsert("anthropic", grant());
     const generation = vault.generation;
-    expect(vault.upsert("openai", apiKey("k-1"))).toEqual({ id: 1, isChanged: false });
+    expect(vault.upsert("openai", apiKey("k-1"))).toEqual({ id: key.id, isChanged: false });
     const reordered = Object.fromEntries(Object.entries(grant()).toReversed()) as Credential;
-    expect(vault.upsert("anthropic", reordered)).toEqual({ id: 2, isChanged: false });
+    expect(vault.upsert("anthropic", reordered)).toEqual({ id: account.id, isChanged: false });
     expect(vault.generation).toBe(generation);
   });
 
   test("another key of the same provider is another credential", () => {
     const vault = open(temporaryHome());
-    vault.upsert("openai", apiKey("k-1"));
-    expect(vault.upsert("openai", apiKey("k-2"))).toEqual({ id: 2, isChanged: true });
-    expect(vault.read().credentials).toHaveLength(2);
+    const ids = ["k-1", "k-2"].map((key) => vault.upsert("openai", apiKey(key)).id);
+    expect(vault.read().credentials.map(({ id }) => id)).toEqual(ids);
   });
 
   test("a new grant of the same account replaces the old one under the same id", () => {
     const vault = open(temporaryHome());
-    vault.upsert("anthropic", grant());
+    const { id } = vault.upsert("anthropic", grant());
     const next = grant({ refresh: "refresh-2", access: "access-2" });
-    expect(vault.upsert("anthropic", next)).toEqual({ id: 1, isChanged: true });
+    expect(vault.upsert("anthropic", next)).toEqual({ id, isChanged: true });
     expect(vault.read().credentials.map((stored) => stored.credential)).toEqual([next]);
   });
 
@@ -135,11 +135,11 @@ describe("storing", () => {
 
   test("a listing has times and identities but no secret", () => {
     const vault = open(temporaryHome(), () => 42);
-    vault.upsert("anthropic", grant({ refresh: CANARY, access: CANARY }));
+    const { id } = vault.upsert("anthropic", grant({ refresh: CANARY, access: CANARY }));
     const rows = vault.list();
     expect(rows).toEqual([
       {
-        id: 1,
+        id,
         provider: "anthropic",
         type: "oauth",
         identityKey: "email:a@example.test",
@@ -177,16 +177,16 @@ describe("an altered vault is refused, and nothing in it is written over", () =>
     [
       "two rows' ciphertexts swapped",
       `UPDATE credentials SET sealed = (SELECT other.sealed FROM credentials AS other
-         WHERE other.id = 3 - credentials.id)`,
+         WHERE other.id <> credentials.id)`,
     ],
-    ["a row's id changed", "UPDATE credentials SET id = 9 WHERE id = 1"],
-    ["a row's provider relabelled", "UPDATE credentials SET provider = 'evil' WHERE id = 1"],
-    ["a row's type relabelled", "UPDATE credentials SET type = 'oauth' WHERE id = 1"],
     [
-      "a ciphertext cut short",
-      "UPDATE credentials SET sealed = substr(sealed, 1, 20) WHERE id = 2",
+      "a row's id changed",
+      "UPDATE credentials SET id = 9 WHERE id = (SELECT min(id) FROM credentials)",
     ],
-    ["a ciphertext emptied", "UPDATE credentials SET sealed = x'' WHERE id = 2"],
+    ["a row's provider relabelled", "UPDATE credentials SET provider = 'evil'"],
+    ["a row's type relabelled", "UPDATE credentials SET type = 'oauth'"],
+    ["a ciphertext cut short", "UPDATE credentials SET sealed = substr(sealed, 1, 20)"],
+    ["a ciphertext emptied", "UPDATE credentials SET sealed = x''"],
     ["the key check removed", "DELETE FROM meta"],
   ];
 
@@ -225,11 +225,97 @@ describe("an altered vault is refused, and nothing in it is written over", () =>
   });
 });
 
-test("ids are not handed out again after a row is gone", () => {
-  const home = temporaryHome();
-  const vault = Vault.open(home);
-  vault.upsert("openai", apiKey("k-1"));
-  vault.close();
-  tamper(home, "DELETE FROM credentials");
-  expect(open(home).upsert("openai", apiKey("k-2")).id).toBe(2);
+describe("a tombstone", () => {
+  test("keeps cause and time, and nothing of the secret", () => {
+    const vault = open(temporaryHome());
+    const { id } = vault.upsert("anthropic", grant());
+    expect(vault.disable(id, "revoked by the provider")).toBe(true);
+    expect(vault.read().credentials).toEqual([]);
+    expect(vault.list()).toMatchObject([
+      { id, disabledAtMs: 1_000, disabledCause: "revoked by the provider" },
+    ]);
+    const row = vault.file.database.prepare(
+      "SELECT sealed, length(fingerprint) AS n FROM credentials",
+    );
+    expect(row.get()).toEqual({ sealed: null, n: 0 });
+  });
+
+  test("cannot be made twice, and its id stays its own when the account logs in again", () => {
+    const vault = open(temporaryHome());
+    const { id } = vault.upsert("anthropic", grant());
+    vault.disable(id, "gone");
+    expect(vault.disable(id, "again")).toBe(false);
+    expect(vault.upsert("anthropic", grant({ refresh: "refresh-2" })).id).not.toBe(id);
+  });
+});
+
+describe("rotating a grant", () => {
+  const next = grant({ refresh: "refresh-2", access: "access-2" });
+
+  test("replaces it only while it is the one that was refreshed", () => {
+    const vault = open(temporaryHome());
+    const { id } = vault.upsert("anthropic", grant());
+    const rotation = { usedRefresh: "refresh-1", credential: next };
+    expect(vault.rotate(id, rotation)).toBe("rotated");
+    expect(vault.rotate(id, rotation)).toBe("superseded");
+    expect(vault.get(id)?.credential).toEqual(next);
+    vault.disable(id, "gone");
+    expect(vault.rotate(id, rotation)).toBe("gone");
+  });
+
+  test("an old copy of the grant, imported later, does not replace its successor", () => {
+    const vault = open(temporaryHome());
+    const { id } = vault.upsert("anthropic", grant());
+    vault.rotate(id, { usedRefresh: "refresh-1", credential: next });
+    expect(vault.upsert("anthropic", grant())).toEqual({ id, isChanged: false });
+    expect(vault.get(id)?.credential).toEqual(next);
+    vault.disable(id, "gone");
+    expect(() => vault.upsert("anthropic", grant())).toThrow(/refreshed here before/);
+  });
+});
+
+describe("changes", () => {
+  const openaiOnly = (provider: string) => provider === "openai";
+
+  test("what a reader missed is each changed credential once, in order, as it is now", () => {
+    const vault = open(temporaryHome());
+    const [a, b] = ["k-1", "k-2"].map((key) => vault.upsert("openai", apiKey(key)).id);
+    vault.block(a ?? 0, { providerKey: "openai", blockScope: "all", blockedUntilMs: 9_000 });
+    expect(vault.since(1)).toMatchObject([
+      { generation: 3, id: b },
+      { generation: 4, id: a, stored: { blocks: [{ blockedUntilMs: 9_000 }] } },
+    ]);
+    expect(vault.since(4)).toEqual([]);
+    vault.disable(b ?? 0, "gone");
+    expect(vault.since(4)).toEqual([{ generation: 5, id: b ?? 0, stored: undefined }]);
+  });
+
+  test("a generation that is not ours asks for a whole snapshot", () => {
+    expect(open(temporaryHome()).since(7)).toBeUndefined();
+  });
+
+  test("whoever sees one provider cannot count what happens at another", () => {
+    const vault = open(temporaryHome());
+    vault.upsert("openai", apiKey("k-1"));
+    const before = vault.read(openaiOnly);
+    for (const key of ["k-2", "k-3"]) vault.upsert("anthropic", apiKey(key));
+    expect(vault.read(openaiOnly)).toEqual(before);
+    const { id } = vault.upsert("openai", apiKey("k-4"));
+    expect(vault.generationSeenBy(openaiOnly)).toBe(before.generation + 1);
+    expect(vault.since(before.generation, openaiOnly)).toMatchObject([
+      { generation: before.generation + 1, id },
+    ]);
+  });
+
+  test("lifting a block is a change, and lifting none is not", () => {
+    const vault = open(temporaryHome());
+    const { id } = vault.upsert("openai", apiKey("k-1"));
+    const block = { providerKey: "openai", blockScope: "all", blockedUntilMs: 9_000 };
+    for (const blocked of [vault.block(id, block), vault.block(id, block)])
+      expect(blocked).toBe(true);
+    expect([vault.generation, vault.get(id)?.blocks]).toEqual([3, [block]]);
+    vault.clearBlocks(id);
+    vault.clearBlocks(id);
+    expect([vault.generation, vault.get(id)?.blocks]).toEqual([4, []]);
+  });
 });

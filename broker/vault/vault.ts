@@ -1,14 +1,27 @@
-// The credentials of this host, sealed row by row in vault.db; the only code that reads or writes it.
+// The credentials of this host, sealed row by row in vault.db; the only code that reads or writes them.
 // Refuses to work with another key or an altered row, and then overwrites nothing.
 
-import { join } from "node:path";
-import { type Database, ensurePrivateDirectory, openDatabase, registerSecret } from "#platform";
+import { randomInt } from "node:crypto";
+import { type Database, redact, registerSecret } from "#platform";
 import { Credential, ProviderId, identityKeyOf, parseJson } from "#wire";
 import { z } from "zod";
-import { MasterKeyError, SealBroken } from "../errors.ts";
-import { readMasterKey } from "./master-key.ts";
-import { Seal, type SealPlace } from "./seal.ts";
-import { VAULT_MIGRATIONS } from "./vault-schema.ts";
+import { BrokerError, SealBroken } from "../errors.ts";
+import { ChangeLog, type SeesProvider } from "./change-log.ts";
+import type { MasterKeySource } from "./master-key.ts";
+import type { SealPlace } from "./seal.ts";
+import { openVaultFile, type VaultFile } from "./vault-file.ts";
+
+/** Longest cause kept in a tombstone, in characters. */
+export const MAX_CAUSE_CHARS = 500;
+/** Ids are drawn from this range: a sequence would tell a reader of one provider how many others there are. */
+const ID_RANGE = { from: 100_000, to: 1_000_000_000 } as const;
+
+/** A time until which clients leave a credential alone, for one key of theirs, e.g. a model. */
+export interface Block {
+  readonly providerKey: string;
+  readonly blockScope: string;
+  readonly blockedUntilMs: number;
+}
 
 /** An active credential, secrets included; never leaves this process unredacted. */
 export interface StoredCredential {
@@ -16,12 +29,21 @@ export interface StoredCredential {
   readonly provider: string;
   readonly identityKey: string | null;
   readonly credential: Credential;
+  readonly createdAtMs: number;
+  readonly blocks: readonly Block[];
 }
 
-/** Every active credential at one generation. */
+/** Active credentials, oldest first, at one generation; both as far as the reader may see. */
 export interface VaultContent {
   readonly generation: number;
   readonly credentials: readonly StoredCredential[];
+}
+
+/** One credential that changed; `stored` is undefined when it is active no more. */
+export interface CredentialChange {
+  readonly generation: number;
+  readonly id: number;
+  readonly stored: StoredCredential | undefined;
 }
 
 /** What a listing may show of a credential; times in ms since the epoch. */
@@ -36,6 +58,12 @@ export interface CredentialSummary {
   readonly disabledCause: string | null;
 }
 
+/** How a vault is opened; without a key source it is the key file of the home directory. */
+export interface VaultOptions {
+  readonly nowMs?: (() => number) | undefined;
+  readonly masterKey?: MasterKeySource | undefined;
+}
+
 interface SealedRow {
   readonly id: number;
   readonly provider: string;
@@ -43,11 +71,11 @@ interface SealedRow {
   readonly identityKey: string | null;
   readonly fingerprint: Uint8Array;
   readonly sealed: Uint8Array;
+  readonly createdAtMs: number;
 }
 
-const KEY_CHECK = "parley vault";
-const KEY_CHECK_PLACE: SealPlace = { table: "meta", rowId: 1, column: "key_check" };
-const ROW_COLUMNS = "id, provider, type, identity_key AS identityKey, fingerprint, sealed";
+const ROW_COLUMNS = `id, provider, type, identity_key AS identityKey, fingerprint, sealed,
+  created_at_ms AS createdAtMs`;
 const SUMMARY_COLUMNS = `id, provider, type, identity_key AS identityKey,
   created_at_ms AS createdAtMs, updated_at_ms AS updatedAtMs,
   disabled_at_ms AS disabledAtMs, disabled_cause AS disabledCause`;
@@ -55,80 +83,207 @@ const SUMMARY_COLUMNS = `id, provider, type, identity_key AS identityKey,
 // The provider is sealed too: relabelling a row must not send a key to another host.
 const SealedRecord = z.strictObject({ provider: ProviderId, credential: Credential });
 
-/** Where the vault of a home directory is. */
-export function vaultPath(home: string): string {
-  return join(home, "vault.db");
-}
-
 /** An open vault; several processes may have the same one open. */
 export class Vault {
-  readonly #db: Database;
-  readonly #seal: Seal;
+  readonly #file: VaultFile;
+  readonly #database: Database;
+  readonly #changes: ChangeLog;
   readonly #nowMs: () => number;
   readonly #listeners = new Set<() => void>();
-  readonly #selectGeneration;
-  #content: VaultContent | undefined;
+  readonly #selectRow;
+  readonly #selectBlocks;
+  #stored = new Map<number, StoredCredential>();
+  #storedGeneration = -1;
 
-  private constructor(db: Database, seal: Seal, nowMs: () => number) {
-    this.#db = db;
-    this.#seal = seal;
+  private constructor(file: VaultFile, nowMs: () => number) {
+    this.#file = file;
+    this.#database = file.database;
+    this.#changes = new ChangeLog(file.database);
     this.#nowMs = nowMs;
-    this.#selectGeneration = db.prepare<[], { generation: number }>("SELECT generation FROM meta");
+    this.#selectRow = file.database.prepare<[number], SealedRow>(
+      `SELECT ${ROW_COLUMNS} FROM credentials WHERE id = ? AND disabled_at_ms IS NULL`,
+    );
+    this.#selectBlocks = file.database.prepare<[number], Block>(
+      `SELECT provider_key AS providerKey, block_scope AS blockScope, blocked_until_ms AS blockedUntilMs
+       FROM blocks WHERE credential_id = ? ORDER BY provider_key, block_scope`,
+    );
   }
 
   /**
    * Opens the vault of a home directory, making key and file on first use.
    * Throws MasterKeyError for a lost or wrong key and SealBroken for an altered row.
    */
-  static open(home: string, { nowMs = Date.now }: { nowMs?: () => number } = {}): Vault {
-    ensurePrivateDirectory(home);
-    const path = vaultPath(home);
-    const seal = new Seal(readMasterKey(home, path));
-    // FULL: in WAL mode NORMAL loses acknowledged commits at a power failure.
-    const db = openDatabase(path, { migrations: VAULT_MIGRATIONS, synchronous: "FULL" });
+  static open(home: string, { nowMs = Date.now, masterKey }: VaultOptions = {}): Vault {
+    const file = openVaultFile(home, { masterKey });
     try {
-      checkKey(db, seal);
-      const vault = new Vault(db, seal, nowMs);
+      const vault = new Vault(file, nowMs);
       vault.read();
       return vault;
     } catch (error) {
-      db.close();
+      file.database.close();
       throw error;
     }
   }
 
-  /** Grows by one with every change, in the same transaction as the change. */
-  get generation(): number {
-    return this.#selectGeneration.get()?.generation ?? 0;
+  /** The open file, for the broker's other stores in the same database. */
+  get file(): VaultFile {
+    return this.#file;
   }
 
-  /** Every active credential. Throws SealBroken when one row is not what was written. */
-  read(): VaultContent {
-    if (this.#content?.generation === this.generation) return this.#content;
-    this.#content = this.#db.transaction(() => ({
-      generation: this.generation,
-      credentials: this.#selectActive().map((row) => this.#open(row)),
-    }))();
-    return this.#content;
+  /** Grows by one with every change, in the transaction of the change. */
+  get generation(): number {
+    return this.#changes.generation();
+  }
+
+  /** The same for a reader who may know of some providers only: it grows with changes of those alone. */
+  generationSeenBy(sees?: SeesProvider): number {
+    return this.#changes.generation(sees);
+  }
+
+  /** Every active credential that the reader may see. Throws SealBroken when a row is not what was written. */
+  read(sees?: SeesProvider): VaultContent {
+    const read = this.#database.transaction(() => {
+      this.#follow();
+      return this.generationSeenBy(sees);
+    });
+    const generation = read();
+    const all = [...this.#stored.values()];
+    const credentials = sees ? all.filter(({ provider }) => sees(provider)) : all;
+    return { generation, credentials };
+  }
+
+  /** One active credential. */
+  get(id: number): StoredCredential | undefined {
+    this.#database.transaction(() => this.#follow())();
+    return this.#stored.get(id);
+  }
+
+  /** What the reader missed since a generation, oldest first; undefined when only a whole snapshot can tell. */
+  since(generation: number, sees?: SeesProvider): CredentialChange[] | undefined {
+    const read = this.#database.transaction(() => {
+      this.#follow();
+      return this.#changes.since(generation, sees);
+    });
+    return read()?.map(({ generation, credentialId }) => ({
+      generation,
+      id: credentialId,
+      stored: this.#stored.get(credentialId),
+    }));
   }
 
   /**
    * Adds a credential, or replaces the one of the same account (the same key, for API keys).
-   * Storing what is there already changes nothing, not even the generation.
+   * Storing what is there already changes nothing, not even the generation; nor does storing a grant that was
+   * refreshed here since, because using it again would make the provider revoke its successor.
+   * Throws BrokerError `refresh_token_spent` when that successor is active no more.
    */
   upsert(provider: string, credential: Credential): { id: number; isChanged: boolean } {
-    const result = this.#db.transaction(() => this.#upsert(provider, credential)).immediate();
-    if (result.isChanged) for (const listener of this.#listeners) listener();
-    return result;
+    return this.#write(() => {
+      const spentBy = this.#spentBy(credential);
+      if (spentBy !== undefined) return { id: spentBy, isChanged: false };
+      const slot = this.#fingerprint(slotText(provider, credential));
+      const existing = this.#database
+        .prepare<[Uint8Array], SealedRow>(
+          `SELECT ${ROW_COLUMNS} FROM credentials WHERE slot = ? AND disabled_at_ms IS NULL`,
+        )
+        .get(slot);
+      // Opened before it is replaced: an altered row is evidence, and must not be written over.
+      if (existing) this.#open(existing);
+      const fingerprint = this.#fingerprint(contentText(credential));
+      if (existing && Buffer.compare(existing.fingerprint, fingerprint) === 0) {
+        return { id: existing.id, isChanged: false };
+      }
+      const id = existing?.id ?? this.#newId();
+      this.#put(id, provider, credential, slot);
+      return { id, isChanged: true };
+    });
   }
 
-  /** Every row, disabled ones included, without secrets. */
-  list(): CredentialSummary[] {
-    return this.#db
+  /**
+   * Stores the answer of a refresh, if the grant is still the one that was refreshed: `superseded` means that
+   * another refresh or login was first, and nothing was changed.
+   */
+  rotate(
+    id: number,
+    { usedRefresh, credential }: { usedRefresh: string; credential: Credential },
+  ): "rotated" | "superseded" | "gone" {
+    return this.#write(() => {
+      const row = this.#selectRow.get(id);
+      if (!row) return "gone";
+      const { provider, credential: current } = this.#open(row);
+      if (current.type !== "oauth" || current.refresh !== usedRefresh) return "superseded";
+      this.#put(id, provider, credential, this.#fingerprint(slotText(provider, current)));
+      this.#spend(id, usedRefresh);
+      return "rotated";
+    });
+  }
+
+  /** Wipes a credential's secrets and leaves a tombstone with the cause; false when it is not active. */
+  disable(id: number, cause: string): boolean {
+    return this.#write(() => {
+      const row = this.#selectRow.get(id);
+      if (!row) return false;
+      this.#database
+        .prepare(
+          `UPDATE credentials SET sealed = NULL, fingerprint = zeroblob(0),
+             disabled_at_ms = ?, disabled_cause = ? WHERE id = ?`,
+        )
+        .run(this.#nowMs(), redact(cause).slice(0, MAX_CAUSE_CHARS), id);
+      this.#database.prepare("DELETE FROM blocks WHERE credential_id = ?").run(id);
+      this.#changes.record(row.provider, id);
+      return true;
+    });
+  }
+
+  /** Tells every client to leave a credential alone for a while; false when it is not active. */
+  block(id: number, { providerKey, blockScope, blockedUntilMs }: Block): boolean {
+    return this.#write(() => {
+      const row = this.#selectRow.get(id);
+      if (!row) return false;
+      this.#database
+        .prepare("DELETE FROM blocks WHERE credential_id = ? AND blocked_until_ms <= ?")
+        .run(id, this.#nowMs());
+      const { changes } = this.#database
+        .prepare(
+          `INSERT INTO blocks VALUES (?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET blocked_until_ms = excluded.blocked_until_ms
+             WHERE blocked_until_ms <> excluded.blocked_until_ms`,
+        )
+        .run(id, providerKey, blockScope, blockedUntilMs);
+      if (changes > 0) this.#changes.record(row.provider, id);
+      return true;
+    });
+  }
+
+  /** Lifts every block of a credential; false when it is not active. */
+  clearBlocks(id: number): boolean {
+    return this.#write(() => {
+      const row = this.#selectRow.get(id);
+      if (!row) return false;
+      const { changes } = this.#database
+        .prepare("DELETE FROM blocks WHERE credential_id = ?")
+        .run(id);
+      if (changes > 0) this.#changes.record(row.provider, id);
+      return true;
+    });
+  }
+
+  /** Every row, disabled ones included, without secrets; the reader's providers only. */
+  list(sees?: SeesProvider): CredentialSummary[] {
+    const rows = this.#database
       .prepare<[], CredentialSummary>(
-        `SELECT ${SUMMARY_COLUMNS} FROM credentials ORDER BY provider, id`,
+        `SELECT ${SUMMARY_COLUMNS} FROM credentials ORDER BY provider, ordinal, id`,
       )
       .all();
+    return sees ? rows.filter(({ provider }) => sees(provider)) : rows;
+  }
+
+  /** Since when nothing may be refreshed, because this file was restored from a backup; null when it may. */
+  get quarantinedAtMs(): number | null {
+    const row = this.#database
+      .prepare<[], { atMs: number | null }>("SELECT quarantined_at_ms AS atMs FROM meta")
+      .get();
+    return row?.atMs ?? null;
   }
 
   /** Calls back after each change made through this object; returns the way to stop it. */
@@ -140,115 +295,121 @@ export class Vault {
   /** Closes the file; the object is of no use afterwards. */
   close(): void {
     this.#listeners.clear();
-    this.#content = undefined;
-    this.#db.close();
+    this.#stored.clear();
+    this.#database.close();
   }
 
-  #selectActive(): SealedRow[] {
-    return this.#db
+  #write<T>(change: () => T): T {
+    const before = this.generation;
+    const result = this.#database.transaction(change).immediate();
+    if (this.generation !== before) for (const listener of this.#listeners) listener();
+    return result;
+  }
+
+  // Opens only what changed since the last look: a thousand refreshes must not open a thousand rows each.
+  #follow(): void {
+    const generation = this.generation;
+    if (generation === this.#storedGeneration) return;
+    const changes =
+      this.#storedGeneration < 0 ? undefined : this.#changes.since(this.#storedGeneration);
+    if (changes) for (const { credentialId } of changes) this.#load(credentialId);
+    else this.#loadAll();
+    this.#storedGeneration = generation;
+  }
+
+  #load(id: number): void {
+    const row = this.#selectRow.get(id);
+    if (row) this.#stored.set(id, this.#open(row));
+    else this.#stored.delete(id);
+  }
+
+  #loadAll(): void {
+    const rows = this.#database
       .prepare<[], SealedRow>(
-        `SELECT ${ROW_COLUMNS} FROM credentials WHERE disabled_at_ms IS NULL ORDER BY id`,
+        `SELECT ${ROW_COLUMNS} FROM credentials WHERE disabled_at_ms IS NULL ORDER BY ordinal, id`,
       )
       .all();
+    this.#stored = new Map(rows.map((row) => [row.id, this.#open(row)]));
   }
 
   #open(row: SealedRow): StoredCredential {
-    const place = credentialPlace(row.id);
-    const record = SealedRecord.safeParse(parseJson(this.#seal.open(row.sealed, place)));
+    const { id, provider, identityKey, createdAtMs } = row;
+    const text = this.#file.seal.open(row.sealed, credentialPlace(id));
+    const record = SealedRecord.safeParse(parseJson(text));
     const isIntact =
       record.success &&
-      record.data.provider === row.provider &&
+      record.data.provider === provider &&
       record.data.credential.type === row.type;
-    if (!isIntact) throw new SealBroken(`credentials row ${row.id}`);
+    if (!isIntact) throw new SealBroken(`credentials row ${id}`);
     const { credential } = record.data;
     if (credential.type === "api_key") registerSecret(credential.key);
-    return { id: row.id, provider: row.provider, identityKey: row.identityKey, credential };
+    const blocks = this.#selectBlocks.all(id);
+    return { id, provider, identityKey, credential, createdAtMs, blocks };
   }
 
-  #upsert(provider: string, credential: Credential): { id: number; isChanged: boolean } {
-    const slot = this.#seal.fingerprint(slotText(provider, credential));
-    const fingerprint = this.#seal.fingerprint(contentText(credential));
-    const existing = this.#db
-      .prepare<[Uint8Array], SealedRow>(
-        `SELECT ${ROW_COLUMNS} FROM credentials WHERE slot = ? AND disabled_at_ms IS NULL`,
-      )
-      .get(slot);
-    // Opened before it is replaced: an altered row is evidence, and must not be written over.
-    if (existing) this.#open(existing);
-    if (existing && Buffer.compare(existing.fingerprint, fingerprint) === 0) {
-      return { id: existing.id, isChanged: false };
-    }
-    const id = existing?.id ?? this.#nextId();
-    const text = JSON.stringify({ provider, credential });
-    this.#write({
-      id,
-      provider,
-      type: credential.type,
-      identityKey: identityKeyOf(credential),
-      slot,
-      fingerprint,
-      sealed: this.#seal.seal(text, credentialPlace(id)),
-      nowMs: this.#nowMs(),
-    });
-    this.#db.prepare("UPDATE meta SET generation = generation + 1").run();
-    return { id, isChanged: true };
-  }
-
-  #write(row: Record<string, string | number | Uint8Array | null>): void {
-    this.#db
+  #put(id: number, provider: string, credential: Credential, slot: Uint8Array): void {
+    this.#database
       .prepare(
         `INSERT INTO credentials
-           (id, provider, type, identity_key, slot, fingerprint, sealed, created_at_ms, updated_at_ms)
-         VALUES (@id, @provider, @type, @identityKey, @slot, @fingerprint, @sealed, @nowMs, @nowMs)
+           (id, provider, type, identity_key, slot, fingerprint, sealed, created_at_ms, updated_at_ms, ordinal)
+         VALUES (@id, @provider, @type, @identityKey, @slot, @fingerprint, @sealed, @nowMs, @nowMs,
+           (SELECT generation FROM meta))
          ON CONFLICT (id) DO UPDATE SET
            identity_key = excluded.identity_key, fingerprint = excluded.fingerprint,
            sealed = excluded.sealed, updated_at_ms = excluded.updated_at_ms`,
       )
-      .run(row);
+      .run({
+        id,
+        provider,
+        type: credential.type,
+        identityKey: identityKeyOf(credential),
+        slot,
+        fingerprint: this.#fingerprint(contentText(credential)),
+        sealed: this.#file.seal.seal(JSON.stringify({ provider, credential }), credentialPlace(id)),
+        nowMs: this.#nowMs(),
+      });
+    this.#changes.record(provider, id);
   }
 
-  // Ids are never handed out twice: a client may still hold the id of a row that is gone.
-  #nextId(): number {
-    const row = this.#db
-      .prepare<[], { id: number }>(
-        "UPDATE meta SET next_credential_id = next_credential_id + 1 RETURNING next_credential_id - 1 AS id",
+  #spend(id: number, refresh: string): void {
+    this.#database
+      .prepare("INSERT OR IGNORE INTO spent_refresh_tokens (tag, credential_id) VALUES (?, ?)")
+      .run(this.#fingerprint(refresh), id);
+  }
+
+  #spentBy(credential: Credential): number | undefined {
+    if (credential.type !== "oauth") return undefined;
+    const id = this.#database
+      .prepare<[Uint8Array], { id: number }>(
+        "SELECT credential_id AS id FROM spent_refresh_tokens WHERE tag = ?",
       )
-      .get();
-    if (!row) throw new SealBroken("meta");
-    return row.id;
+      .get(this.#fingerprint(credential.refresh))?.id;
+    if (id === undefined || this.#selectRow.get(id)) return id;
+    throw new BrokerError(
+      "refresh_token_spent",
+      "this grant was refreshed here before and is over",
+      {
+        fix: "Log in again; what a file or another host still holds of it is of no use.",
+      },
+    );
+  }
+
+  // Tombstones keep their ids: a client may still hold the id of a credential that is gone.
+  #newId(): number {
+    const select = this.#database.prepare("SELECT 1 FROM credentials WHERE id = ?");
+    for (;;) {
+      const id = randomInt(ID_RANGE.from, ID_RANGE.to);
+      if (!select.get(id)) return id;
+    }
+  }
+
+  #fingerprint(text: string): Uint8Array {
+    return this.#file.index.fingerprint(text);
   }
 }
 
-function checkKey(db: Database, seal: Seal): void {
-  const check = db.transaction(() => {
-    const row = db
-      .prepare<[], { sealed: Uint8Array }>("SELECT key_check AS sealed FROM meta")
-      .get();
-    if (row) return assertOwnKey(seal, row.sealed);
-    // Rows without their key check are not a new vault; sealing a new one would hide that.
-    if (db.prepare("SELECT 1 FROM credentials LIMIT 1").get()) throw new SealBroken("meta");
-    db.prepare("INSERT INTO meta VALUES (1, 1, 1, ?)").run(seal.seal(KEY_CHECK, KEY_CHECK_PLACE));
-  });
-  check.immediate();
-}
-
-function assertOwnKey(seal: Seal, sealed: Uint8Array): void {
-  try {
-    if (seal.open(sealed, KEY_CHECK_PLACE) === KEY_CHECK) return;
-  } catch (cause) {
-    throw wrongKey(cause);
-  }
-  throw wrongKey();
-}
-
-function wrongKey(cause?: unknown): MasterKeyError {
-  return new MasterKeyError("vault_wrong_key", "vault.key is not the key that sealed vault.db", {
-    fix: "Restore the two from one backup, or move both away to start with an empty vault.",
-    cause,
-  });
-}
-
-function credentialPlace(rowId: number): SealPlace {
+/** Where a credential's sealed value is stored. */
+export function credentialPlace(rowId: number): SealPlace {
   return { table: "credentials", rowId, column: "sealed" };
 }
 
@@ -256,11 +417,10 @@ function credentialPlace(rowId: number): SealPlace {
 function slotText(provider: string, credential: Credential): string {
   if (credential.type === "api_key") return JSON.stringify([provider, "key", credential.key]);
   const identityKey = identityKeyOf(credential);
-  return JSON.stringify(
-    identityKey === null
-      ? [provider, "grant", credential.refresh]
-      : [provider, "identity", identityKey],
-  );
+  if (identityKey === null) return JSON.stringify([provider, "grant", credential.refresh]);
+  // One e-mail address may belong to several organisations, each with a grant of its own.
+  const places = [credential.orgId, credential.accountId].filter((id) => id !== undefined);
+  return JSON.stringify([provider, "identity", identityKey, ...places]);
 }
 
 function contentText(credential: Credential): string {

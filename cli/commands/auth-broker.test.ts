@@ -64,12 +64,12 @@ describe("list", () => {
     store("openai", "sk-canary-stored");
     const env = { GEMINI_API_KEY: "canary-offered" };
     const { stdout, stderr } = await run(["list"], { env });
-    expect(stdout).toMatch(/1 +openai +api_key +- +active +vault/);
+    expect(stdout).toMatch(/\d+ +openai +api_key +- +active +vault/);
     expect(stdout).toMatch(/- +google +api_key +- +offered +\$GEMINI_API_KEY/);
     const json = (await run(["list", "--json"], { env })).stdout;
     expect(JSON.parse(json)).toEqual([
       {
-        id: 1,
+        id: expect.any(Number),
         provider: "openai",
         type: "api_key",
         identityKey: null,
