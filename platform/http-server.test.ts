@@ -1,13 +1,8 @@
 // The front door over real sockets: who may bind, who may call, what a body may cost, how it stops.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import {
-  type HttpServer,
-  type RequestHandler,
-  serveHttp,
-  type ServeOptions,
-  unauthenticated,
-} from "./http-server.ts";
+import type { RequestHandler } from "./front-door.ts";
+import { type HttpServer, serveHttp, type ServeOptions, unauthenticated } from "./http-server.ts";
 import { ListenError, PortInUseError, UnsafeBindError } from "./listen-error.ts";
 import { createLogger } from "./log.ts";
 
@@ -92,7 +87,51 @@ describe("binding", () => {
   });
 });
 
+describe("the names an operator lists", () => {
+  const statusOf = async (server: HttpServer, host: string, path = "/") =>
+    (await fetch(`http://127.0.0.1:${server.port}${path}`, { headers: { host } })).status;
+  const allowedHosts = ["Broker.example", "other.example:8443"];
+
+  for (const hostname of ["127.0.0.1", "0.0.0.0"]) {
+    test(`are accepted beside loopback's on ${hostname}, and no others, on any route`, async () => {
+      const { server } = serve(echo, { bind: { hostname, port: 0 }, allowedHosts });
+      const { port } = server;
+      const own = ["broker.example", `broker.example:${port}`, "other.example:8443"];
+      for (const host of [...own, `127.0.0.1:${port}`])
+        expect(await statusOf(server, host)).toBe(200);
+      const foreign = ["broker.example:1", "other.example", "evil.broker.example", "evil.example"];
+      for (const host of foreign) {
+        expect(await statusOf(server, host)).toBe(403);
+        expect(await statusOf(server, host, "/healthz")).toBe(403);
+      }
+    });
+  }
+
+  test("are any, when none is listed beyond loopback", async () => {
+    const { server } = serve(echo, { bind: { hostname: "0.0.0.0", port: 0 } });
+    expect(await statusOf(server, "broker.example")).toBe(200);
+  });
+
+  test("must be names: anything else would never match", () => {
+    for (const name of ["https://broker.example", "", "a.example, b.example", "::1", "*"]) {
+      const start = () => serve(echo, { allowedHosts: ["a.example", name] });
+      expect(start).toThrow(ListenError);
+      expect(start).toThrow(`${JSON.stringify(name)} is not a name`);
+    }
+  });
+});
+
 describe("a request", () => {
+  test("carries the address it came from, written the same on a socket of both kinds", async () => {
+    for (const hostname of ["127.0.0.1", "::"]) {
+      const { server } = serve((_request, control) => new Response(control.remoteAddress()), {
+        bind: { hostname, port: 0 },
+      });
+      const answer = await fetch(`http://127.0.0.1:${server.port}`);
+      expect(await answer.text()).toBe("127.0.0.1");
+    }
+  });
+
   test("with a hostile Host, Origin or method never reaches the handler", async () => {
     let handled = 0;
     const { server } = serve(() => new Response(String(++handled)));

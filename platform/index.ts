@@ -56,14 +56,18 @@ export {
 export { VERSION } from "./version.ts";
 export {
   DEFAULT_MAX_BODY_BYTES,
-  type HttpServer,
   type Refusal,
   type RequestControl,
   type RequestHandler,
-  serveHttp,
-  type ServeOptions,
-  unauthenticated,
-} from "./http-server.ts";
+} from "./front-door.ts";
+export { type HttpServer, serveHttp, type ServeOptions, unauthenticated } from "./http-server.ts";
+export { TlsFileError, type TlsFiles } from "./tls-files.ts";
+export {
+  claimUnixSocket,
+  MAX_SOCKET_PATH_BYTES,
+  UNIX_SOCKET_HOST,
+  type UnixSocketClaim,
+} from "./unix-socket.ts";
 export {
   type ByteRange,
   type JsonScan,
@@ -73,7 +77,12 @@ export {
   scanJson,
 } from "./json-scan.ts";
 export { JsonScanError, type JsonScanErrorCode } from "./json-scan-error.ts";
-export { ListenError, PortInUseError, UnsafeBindError } from "./listen-error.ts";
+export {
+  ListenError,
+  type ListenErrorCode,
+  PortInUseError,
+  UnsafeBindError,
+} from "./listen-error.ts";
 export { createOutbound, type Fetch, type Outbound, type OutboundRequest } from "./outbound.ts";
 export { OutboundError, type OutboundErrorCode } from "./outbound-error.ts";
 export type { OutboundResponse } from "./outbound-response.ts";

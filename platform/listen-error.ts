@@ -3,18 +3,30 @@
 
 import { type BindAddress, formatBindAddress } from "./bind-address.ts";
 
+/** Why an address, a socket path or the names of a server were refused. */
+export type ListenErrorCode =
+  | "port_in_use"
+  | "permission_denied"
+  | "address_unavailable"
+  | "unsafe_bind"
+  | "host_name_invalid"
+  | "socket_in_use"
+  | "socket_path_invalid"
+  | "not_a_socket";
+
 /** The address cannot be listened on. */
 export class ListenError extends Error {
-  readonly code: "port_in_use" | "permission_denied" | "address_unavailable" | "unsafe_bind";
+  readonly code: ListenErrorCode;
+  /** `host:port`, or the path of a socket. */
   readonly address: string;
 
   constructor(
-    code: ListenError["code"],
-    address: BindAddress,
+    code: ListenErrorCode,
+    address: BindAddress | string,
     problem: string,
     { cause }: { cause?: unknown } = {},
   ) {
-    const text = formatBindAddress(address);
+    const text = typeof address === "string" ? address : formatBindAddress(address);
     super(`Cannot listen on ${text}: ${problem}`, { cause });
     this.name = new.target.name;
     this.code = code;
@@ -42,8 +54,12 @@ export class UnsafeBindError extends ListenError {
 }
 
 /** The typed error for what the runtime threw while starting to listen. */
-export function toListenError(address: BindAddress, cause: unknown): ListenError {
+export function toListenError(address: BindAddress | string, cause: unknown): ListenError {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (typeof address === "string") {
+    const problem = `the socket cannot be made (${String(code)}).`;
+    return new ListenError("address_unavailable", address, problem, { cause });
+  }
   // Bun reports an unknown host name as a busy port, but port 0 is never busy.
   if (code === "EADDRINUSE" && address.port !== 0) return new PortInUseError(address, { cause });
   if (code === "EACCES") {

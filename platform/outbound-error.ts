@@ -23,7 +23,7 @@ export type OutboundErrorCode =
 /** A call to another host failed. */
 export class OutboundError extends Error {
   readonly code: OutboundErrorCode;
-  /** `host:port` that was called; empty when the URL was no URL. */
+  /** `host:port` that was called, or the socket's path; empty when the URL was no URL. */
   readonly host: string;
 
   constructor(
@@ -41,6 +41,8 @@ export class OutboundError extends Error {
 
 const PROBLEMS: Readonly<Record<string, readonly [OutboundErrorCode, string]>> = {
   ECONNREFUSED: ["connection_refused", "refused the connection"],
+  // A Unix socket that is not there.
+  ENOENT: ["connection_refused", "nothing listens there"],
   ENOTFOUND: ["host_not_found", "the host name is not known"],
   EAI_AGAIN: ["host_not_found", "the host name could not be looked up"],
   ECONNRESET: ["connection_reset", "closed the connection before the answer was complete"],

@@ -15,6 +15,14 @@ export interface OutboundResponse {
   cancel(): void;
 }
 
+// A longer delay would ring at once.
+const MAX_TIMER_DELAY_MS = 2 ** 31 - 1;
+
+/** What a timer may be given for a limit in ms that may be huge, or Infinity. */
+export function timerDelay(ms: number): number {
+  return Math.min(ms, MAX_TIMER_DELAY_MS);
+}
+
 /** The limits and the owner of one call. */
 export interface CallContext {
   readonly host: string;
@@ -114,7 +122,7 @@ export class StreamedResponse implements OutboundResponse {
       // Timers ring up to a millisecond early.
       if (waitedMs < idleTimeoutMs - 1) return this.#watch(idleTimeoutMs - waitedMs);
       call.abort(new OutboundError("timeout_idle", host, `sent nothing for ${idleTimeoutMs} ms`));
-    }, delayMs);
+    }, timerDelay(delayMs));
     // An answer that nobody reads must not keep the process alive.
     this.#watchdog.unref();
   }

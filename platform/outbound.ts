@@ -3,7 +3,7 @@
 // local files), redirects (they would carry credentials elsewhere), and repeating what was answered.
 
 import { OutboundError, toOutboundError } from "./outbound-error.ts";
-import { type OutboundResponse, StreamedResponse } from "./outbound-response.ts";
+import { type OutboundResponse, StreamedResponse, timerDelay } from "./outbound-response.ts";
 import { VERSION } from "./version.ts";
 
 /** Waiting for the first byte of an answer; a long answer that is not streamed takes minutes. */
@@ -24,6 +24,8 @@ const MAX_KNOWN_ORIGINS = 256;
 /** One call. */
 export interface OutboundRequest {
   readonly url: string;
+  /** Path of the socket to connect to, in place of the URL's host, which is sent as Host all the same. */
+  readonly unixSocket?: string;
   readonly method?: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
@@ -31,7 +33,9 @@ export interface OutboundRequest {
   /** Aborting it closes the connection, before and after the headers. */
   readonly signal: AbortSignal;
   readonly headersTimeoutMs?: number;
+  /** For an answer without end, such as an event stream: longer than its longest silence. */
   readonly idleTimeoutMs?: number;
+  /** Of one answer; Infinity for one without end. */
   readonly maxBytes?: number;
   readonly attempts?: number;
 }
@@ -59,19 +63,20 @@ export function createOutbound({
 } = {}): Outbound {
   const answered = new KnownOrigins();
 
-  async function attempt(request: OutboundRequest, url: URL): Promise<OutboundResponse> {
-    const call = new Call(request, url.host);
+  async function attempt(request: OutboundRequest, target: Target): Promise<OutboundResponse> {
+    const call = new Call(request, target.host);
     try {
-      const response = await fetchAnswer(url.href, {
+      const response = await fetchAnswer(target.href, {
         method: request.method ?? "GET",
         headers: withDefaults(request.headers, userAgent),
         ...(request.body !== undefined && { body: request.body }),
+        ...(request.unixSocket !== undefined && { unix: request.unixSocket }),
         redirect: "error",
         // The runtime's own idle limit of five minutes would cut slow but healthy answers.
         timeout: false,
         signal: call.signal,
       });
-      answered.add(url.origin);
+      answered.add(target.origin);
       return call.answered(response);
     } catch (error) {
       throw call.failed(error);
@@ -79,16 +84,16 @@ export function createOutbound({
   }
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
-    const url = parseTarget(request.url);
+    const target = parseTarget(request);
     const { attempts = DEFAULT_ATTEMPTS, signal } = request;
     for (let left = attempts - 1; ; left--) {
-      if (signal.aborted) throw abortedByCaller(url.host);
+      if (signal.aborted) throw abortedByCaller(target.host);
       const startedMs = performance.now();
       try {
-        return await attempt(request, url);
+        return await attempt(request, target);
       } catch (error) {
         const isStale =
-          answered.has(url.origin) && performance.now() - startedMs < STALE_CONNECTION_MS;
+          answered.has(target.origin) && performance.now() - startedMs < STALE_CONNECTION_MS;
         if (left <= 0 || !isRepeatable(error, { isStale })) throw error;
         await sleep(random() * MAX_RETRY_DELAY_MS, signal);
       }
@@ -114,7 +119,7 @@ class Call {
     this.#timer = setTimeout(() => {
       const problem = `did not begin to answer within ${headersTimeoutMs} ms`;
       this.#controller.abort(new OutboundError("timeout_headers", host, problem));
-    }, headersTimeoutMs);
+    }, timerDelay(headersTimeoutMs));
   }
 
   get signal(): AbortSignal {
@@ -175,7 +180,15 @@ function isRepeatable(error: unknown, { isStale }: { isStale: boolean }): boolea
   return error.code === "connection_refused" || error.code === "host_not_found";
 }
 
-function parseTarget(text: string): URL {
+interface Target {
+  readonly href: string;
+  /** What errors name. */
+  readonly host: string;
+  /** What connections are pooled by. */
+  readonly origin: string;
+}
+
+function parseTarget({ url: text, unixSocket }: OutboundRequest): Target {
   const url = URL.parse(text);
   if (url === null) throw new OutboundError("bad_url", "", "the URL to call is not a URL");
   if (url.protocol !== "http:" && url.protocol !== "https:") {
@@ -186,7 +199,11 @@ function parseTarget(text: string): URL {
     const problem = "a URL to call must not carry a user name or password; use a header";
     throw new OutboundError("bad_url", url.host, problem);
   }
-  return url;
+  const { href, host, origin } = url;
+  if (unixSocket === undefined) return { href, host, origin };
+  // The runtime takes an empty path for none, and would call the host itself.
+  if (unixSocket === "") throw new OutboundError("bad_url", host, "the socket's path is empty");
+  return { href, host: unixSocket, origin: `${origin} ${unixSocket}` };
 }
 
 function abortedByCaller(host: string): OutboundError {

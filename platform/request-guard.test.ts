@@ -1,7 +1,13 @@
 // Who may call a server on loopback, judged by method, Host, Origin and Sec-Fetch-Site alone.
 
 import { describe, expect, test } from "bun:test";
-import { type GuardCode, type GuardOptions, guardRequest, loopbackHosts } from "./request-guard.ts";
+import {
+  type GuardCode,
+  type GuardOptions,
+  guardRequest,
+  listedHosts,
+  loopbackHosts,
+} from "./request-guard.ts";
 
 const HOST = "127.0.0.1:4000";
 const LOOPBACK: GuardOptions = {
@@ -37,6 +43,21 @@ describe("a server on loopback accepts", () => {
     expect(on80).toBeUndefined();
     expect(guard({ host: "localhost" })?.code).toBe("host_refused");
   });
+});
+
+test("a Host without port is accepted where the scheme implies it", () => {
+  expect(loopbackHosts(443, { scheme: "https" }).has("localhost")).toBe(true);
+  expect(loopbackHosts(80, { scheme: "https" }).has("localhost")).toBe(false);
+});
+
+test("a listed name stands for itself and for the port that is bound; with a port, for that only", () => {
+  expect([...listedHosts(["A.example", "b.example:1", "[::2]"], 4000)]).toEqual([
+    "a.example",
+    "a.example:4000",
+    "b.example:1",
+    "[::2]",
+    "[::2]:4000",
+  ]);
 });
 
 describe("a server on loopback refuses", () => {

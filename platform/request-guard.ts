@@ -25,13 +25,33 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 
 // One host and perhaps a port: no user part, no list (a server joins doubled headers with a comma).
 const SINGLE_HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;
+const HAS_PORT = /:\d{1,5}$/;
+
+/** True for one host and perhaps a port, in any case: what a Host header may hold. */
+export function isSingleHost(text: string): boolean {
+  return SINGLE_HOST.test(text.toLowerCase());
+}
 
 /** The names by which a server bound to loopback may be called on this port. */
-export function loopbackHosts(port: number): ReadonlySet<string> {
+export function loopbackHosts(
+  port: number,
+  { scheme = "http" }: { scheme?: "http" | "https" } = {},
+): ReadonlySet<string> {
   const names = ["127.0.0.1", "localhost", "[::1]"];
   // A client leaves out the port that its scheme implies.
+  const isImplied = port === (scheme === "http" ? 80 : 443);
   return new Set(
-    names.flatMap((name) => (port === 80 ? [name, `${name}:80`] : [`${name}:${port}`])),
+    names.flatMap((name) => (isImplied ? [name, `${name}:${port}`] : [`${name}:${port}`])),
+  );
+}
+
+/** Names an operator lists. One without a port stands for itself (a proxy in front) and for this port. */
+export function listedHosts(names: readonly string[], port: number): ReadonlySet<string> {
+  return new Set(
+    names.flatMap((text) => {
+      const name = text.toLowerCase();
+      return HAS_PORT.test(name) ? [name] : [name, `${name}:${port}`];
+    }),
   );
 }
 
