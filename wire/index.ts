@@ -10,6 +10,7 @@ export * from "./broker/limits.ts";
 export * from "./broker/observed-usage.ts";
 export * from "./broker/snapshot.ts";
 export * from "./broker/stream.ts";
+export * from "./broker/stream-frame.ts";
 export * from "./broker/usage.ts";
 export * from "./broker/usage-history.ts";
 export * from "./carrier.ts";

@@ -1,6 +1,5 @@
 // The snapshot as a stream of server-sent events: the whole first, then one event per changed credential.
-// The event's name is repeated as `kind`. A client takes only the generation that follows its own: a later
-// one means that something was missed, an earlier one is a repetition.
+// The event's name is repeated as `kind`; stream-frame.ts says how an event becomes text.
 
 import { z } from "zod";
 import { CredentialSnapshot, RefresherSchedule, SnapshotEntry } from "./snapshot.ts";
