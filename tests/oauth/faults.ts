@@ -85,7 +85,7 @@ const COMMITTED = {
   onebyte: async (response, body) => {
     for (const byte of Buffer.from(body)) {
       response.write(Buffer.of(byte));
-      await new Promise(setImmediate);
+      await Bun.sleep(1);
     }
     response.end();
   },
