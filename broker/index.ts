@@ -1,11 +1,12 @@
 // The door of the broker: start one, open its vault in this process, know its configuration.
 // Consumers that only need credentials use #broker/client, which can open nothing.
 
+export { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
 export { authBrokerUrl, brokerBind, brokerKeys } from "./config.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
 export { type ListedCredential, listCredentials } from "./listing.ts";
-export { type Broker, BROKER_TOKEN_PREFIX, startBroker, type StartBrokerOptions } from "./start.ts";
+export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
 export { type CredentialSummary, Vault } from "./vault/vault.ts";
 export { vaultPath } from "./vault/vault-file.ts";
 export { VaultCredentials } from "./vault/vault-credentials.ts";

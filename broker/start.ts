@@ -11,13 +11,11 @@ import {
   serveHttp,
   VERSION,
 } from "#platform";
+import { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
 import { brokerTokenPath } from "./client/connection.ts";
 import { brokerBind } from "./config.ts";
 import { createBrokerApp, MAX_UPLOAD_BYTES } from "./server.ts";
 import { Vault } from "./vault/vault.ts";
-
-/** How a broker's token begins, so that a scanner for leaked secrets can name it. */
-export const BROKER_TOKEN_PREFIX = "plb_";
 
 /** What a broker is started with. */
 export interface StartBrokerOptions {

@@ -103,12 +103,13 @@ export const VAULT_MIGRATIONS: readonly Migration[] = [
         name TEXT NOT NULL,
         hash BLOB NOT NULL UNIQUE,
         permissions TEXT NOT NULL,
-        providers TEXT,
+        providers TEXT NOT NULL,
         is_lease_only INTEGER NOT NULL,
         created_at_ms INTEGER NOT NULL,
         expires_at_ms INTEGER,
         last_used_at_ms INTEGER,
-        revoked_at_ms INTEGER
+        revoked_at_ms INTEGER,
+        tag BLOB NOT NULL
       ) STRICT;
 
       CREATE UNIQUE INDEX client_tokens_living_name ON client_tokens (name)
