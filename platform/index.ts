@@ -43,9 +43,19 @@ export {
   isLoopback,
   parseBindAddress,
 } from "./bind-address.ts";
+export {
+  type Clock,
+  DEFAULT_SETTLE_MS,
+  MAX_WALL_DRIFT_MS,
+  SteadyClock,
+  systemClock,
+  type WallClockJump,
+} from "./clock.ts";
 export { bufferLines, writeStderrSync } from "./line-buffer.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
+export { hardenProcess, type HardeningGap, type HardeningStep } from "./process-hardening.ts";
 export { redact, registerSecret } from "./redact.ts";
+export { retryDelayMs, type RetryDelayOptions } from "./retry-delay.ts";
 export {
   type Database,
   DatabaseError,
