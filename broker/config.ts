@@ -3,6 +3,7 @@
 
 import { BindAddressText, defineKey } from "#platform";
 import { z } from "zod";
+import { OperatorProviders } from "./oauth/operator-providers.ts";
 
 /** Where `agent auth-broker serve` and `agent up` listen for broker clients. */
 export const brokerBind = defineKey({
@@ -39,5 +40,14 @@ export const authBrokerToken = defineKey({
   isSecret: true,
 });
 
+/** The operator's own client ids and providers; what becomes of them is in oauth/registry.ts. */
+export const authProviders = defineKey({
+  name: "auth.providers",
+  schema: OperatorProviders,
+  default: {},
+  doc: "Providers by id: clientId and clientSecret of your own for a built-in one that asks for them, or a provider described whole, which replaces the built-in one.",
+  project: "refused",
+});
+
 /** Every configuration key of this part. */
-export const brokerKeys = [brokerBind, authBrokerUrl, authBrokerToken] as const;
+export const brokerKeys = [brokerBind, authBrokerUrl, authBrokerToken, authProviders] as const;

@@ -4,6 +4,7 @@
 import { type Environment, Secret, registerSecret } from "#platform";
 import type { ProviderDescriptor } from "./oauth/descriptor.ts";
 import { builtInProviders } from "./oauth/providers/index.ts";
+import type { ProviderRegistry } from "./oauth/registry.ts";
 
 /** Provider id → the variables its key may be in; the first one that is set wins. */
 export const ENVIRONMENT_VARIABLES: Readonly<Record<string, readonly string[]>> =
@@ -16,11 +17,12 @@ export interface EnvironmentKey {
   readonly key: Secret;
 }
 
-/** The keys that the environment offers, at most one per provider; blank variables are ignored. */
-export function environmentKeys(
-  env: Environment,
-  { providers = builtInProviders }: { providers?: readonly ProviderDescriptor[] } = {},
-): EnvironmentKey[] {
+/**
+ * The keys that the environment offers to the providers of `registry`, at most one for each; blank
+ * variables are ignored.
+ */
+export function environmentKeys(env: Environment, registry: ProviderRegistry): EnvironmentKey[] {
+  const providers = registry.all().map(({ descriptor }) => descriptor);
   return variablesOf(providers).flatMap(([provider, variables]) => {
     const variable = variables.find((name) => (env[name] ?? "").trim() !== "");
     if (variable === undefined) return [];

@@ -5,6 +5,7 @@ export { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
 export { authBrokerUrl, brokerBind, brokerKeys } from "./config.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
+export { openRegistry } from "./oauth/registry.ts";
 export { type ListedCredential, listCredentials } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
 export { type CredentialSummary, Vault } from "./vault/vault.ts";

@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { type Environment, homeDirectory } from "#platform";
 import { environmentKeys } from "./environment-keys.ts";
+import type { ProviderRegistry } from "./oauth/registry.ts";
 import { type CredentialSummary, Vault } from "./vault/vault.ts";
 import { vaultPath } from "./vault/vault-file.ts";
 
@@ -21,16 +22,18 @@ export interface ListedCredential {
 }
 
 /** Stored credentials first, then offered ones. Throws what opening the vault throws. */
-export function listCredentials(env: Environment): ListedCredential[] {
-  const offered = environmentKeys(env).map(({ provider, variable }): ListedCredential => ({
-    id: null,
-    provider,
-    type: "api_key",
-    identityKey: null,
-    status: "offered",
-    source: "environment",
-    variable,
-  }));
+export function listCredentials(env: Environment, registry: ProviderRegistry): ListedCredential[] {
+  const offered = environmentKeys(env, registry).map(
+    ({ provider, variable }): ListedCredential => ({
+      id: null,
+      provider,
+      type: "api_key",
+      identityKey: null,
+      status: "offered",
+      source: "environment",
+      variable,
+    }),
+  );
   return [...storedRows(homeDirectory(env)).map(listed), ...offered];
 }
 

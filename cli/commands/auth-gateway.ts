@@ -1,7 +1,7 @@
 // `agent auth-gateway`: run a gateway on a broker's credentials, print its key, ask whether it answers.
 // Holds no provider credential of its own; without a configured broker it uses this host's.
 
-import { brokerBind, environmentKeys } from "#broker";
+import { brokerBind, environmentKeys, openRegistry } from "#broker";
 import {
   BrokerClient,
   type BrokerConnection,
@@ -82,7 +82,7 @@ async function serveGateway(
     (await resolveBrokerConnection(config, env)) ?? (await localBroker(config, context));
   const credentials = await unlessStopped(openCredentials(connection), stopped);
   try {
-    const offered = environmentKeys(env);
+    const offered = environmentKeys(env, openRegistry(config));
     const gateway = await startGateway({
       config,
       env,

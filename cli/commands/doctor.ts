@@ -9,6 +9,7 @@ import {
   ENVIRONMENT_VARIABLES,
   brokerBind,
   environmentKeys,
+  openRegistry,
   Vault,
   vaultPath,
 } from "#broker";
@@ -165,7 +166,9 @@ function checkVault({ env }: CommandContext): Check {
 
 async function checkCredentials(context: CommandContext, config: Config): Promise<Check[]> {
   const { env } = context;
-  const offered = environmentKeys(env).map(({ provider, variable }) => `${provider} (${variable})`);
+  const offered = environmentKeys(env, openRegistry(config)).map(
+    ({ provider, variable }) => `${provider} (${variable})`,
+  );
   const overrides = config.get(providersKey);
   const checks: Check[] = [
     offered.length > 0

@@ -1,7 +1,14 @@
 // `agent up`: broker and gateway in one process on this machine; what `npm start` runs. Binds loopback unless
 // told otherwise, and prints the key that its clients need, once, on stdout.
 
-import { brokerBind, environmentKeys, startBroker, VaultCredentials, type Broker } from "#broker";
+import {
+  brokerBind,
+  environmentKeys,
+  openRegistry,
+  startBroker,
+  VaultCredentials,
+  type Broker,
+} from "#broker";
 import { gatewayBind, startGateway, type Gateway } from "#gateway";
 import { isLoopback, type Logger } from "#platform";
 import { logLevel } from "../config-keys.ts";
@@ -44,7 +51,7 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
   const config = context.loadConfig(flags, options.config);
   const log = openProcessLog(config, context);
   const { env } = context;
-  const offered = environmentKeys(env);
+  const offered = environmentKeys(env, openRegistry(config));
   const stopped = untilStopped(context.env);
   const broker = await startBroker({ config, env, log: log.child({ part: "broker" }) });
   try {

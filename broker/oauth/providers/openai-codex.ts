@@ -8,7 +8,7 @@ const TOKEN_URL = "https://auth.openai.com/oauth/token";
 /** https://github.com/openai/codex (codex-rs/login) */
 export const openaiCodex = {
   id: "openai-codex",
-  name: "OpenAI Codex (ChatGPT plan)",
+  name: "OpenAI Codex",
   oauth: {
     policy: {
       status: "restricted",

@@ -8,7 +8,7 @@ const RESOURCE = "https://api.openai.com/v1";
 /** https://developers.openai.com/siwc/token-sharing-open-source */
 export const openai = {
   id: "openai",
-  name: "OpenAI (Sign in with ChatGPT)",
+  name: "OpenAI (ChatGPT)",
   apiKey: { variables: ["OPENAI_API_KEY"], page: "https://platform.openai.com/api-keys" },
   oauth: {
     policy: {

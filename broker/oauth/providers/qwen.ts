@@ -8,7 +8,7 @@ const TOKEN_URL = "https://chat.qwen.ai/api/v1/oauth2/token";
 /** https://www.npmjs.com/package/@qwen-code/qwen-code (0.24.4, its page on authentication) */
 export const qwen = {
   id: "qwen",
-  name: "Qwen (Alibaba Cloud Model Studio)",
+  name: "Qwen (Model Studio)",
   apiKey: {
     variables: ["DASHSCOPE_API_KEY", "QWEN_API_KEY", "ALIBABA_API_KEY"],
     page: "https://modelstudio.console.alibabacloud.com/?tab=playground#/api-key",

@@ -1,6 +1,12 @@
 // `agent auth-broker list`: what the vault of this host holds and the environment offers, without secrets.
 
-import { authBrokerUrl, type ListedCredential, listCredentials, brokerBind } from "#broker";
+import {
+  authBrokerUrl,
+  type ListedCredential,
+  listCredentials,
+  brokerBind,
+  openRegistry,
+} from "#broker";
 import type { Config } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { Subcommand } from "../../command.ts";
@@ -11,7 +17,7 @@ export const listSubcommand: Subcommand = {
   register(command, context) {
     command.option("--json", "print JSON").action(({ json }: { json?: boolean }) =>
       withBrokerErrors(() => {
-        const listed = listCredentials(context.env);
+        const listed = listCredentials(context.env, openRegistry(context.loadConfig()));
         if (json) return context.stdout(`${JSON.stringify(listed)}\n`);
         const config = context.loadConfig();
         context.stdout(listed.length === 0 ? nothingStored(config) : listingTable(listed));
