@@ -2,7 +2,7 @@
 // environment variable, or !command. Refuses to take a missing variable's name for the secret itself.
 
 import { spawn } from "node:child_process";
-import { type Environment, Secret, registerSecret } from "#platform";
+import { type Config, type ConfigKey, type Environment, Secret, registerSecret } from "#platform";
 import { ConfigValueError } from "./errors.ts";
 
 /** How long a !command may run, in ms. */
@@ -28,6 +28,24 @@ export async function resolveConfigValue(
   if (value === undefined) return undefined;
   registerSecret(value);
   return new Secret(value);
+}
+
+/**
+ * The secret of a setting; undefined when it is empty. What a variable or flag holds is the secret itself:
+ * only files may name other variables or commands. Throws ConfigValueError.
+ */
+export async function resolveSecretSetting(
+  config: Config,
+  key: ConfigKey<string>,
+  env: Environment,
+  options: { run?: RunCommand } = {},
+): Promise<Secret | undefined> {
+  const text = config.get(key);
+  const { layer } = config.source(key);
+  if (layer !== "env" && layer !== "flag") return resolveConfigValue(text, env, options);
+  if (text.trim() === "") return undefined;
+  registerSecret(text.trim());
+  return new Secret(text.trim());
 }
 
 /** The same for a value that is no secret, such as a URL. */

@@ -49,5 +49,39 @@ export const authProviders = defineKey({
   project: "refused",
 });
 
+/** Where the key that seals the vault comes from. */
+export const vaultKey = defineKey({
+  name: "vault.key",
+  schema: z
+    .string()
+    .regex(
+      /^(?:file|passphrase|systemd|!.*|[\w-]{43})$/s,
+      "must be file, passphrase, systemd or !command; the key itself belongs into PARLEY_VAULT_KEY",
+    ),
+  default: "file",
+  doc: "Master key of the vault: file (vault.key beside it), passphrase, systemd, or !command; PARLEY_VAULT_KEY may also hold the key itself.",
+  env: "PARLEY_VAULT_KEY",
+  project: "refused",
+  isSecret: true,
+});
+
+/** The passphrase for `vault.key: passphrase`; empty to be asked. */
+export const vaultPassphrase = defineKey({
+  name: "vault.passphrase",
+  schema: z.string(),
+  default: "",
+  doc: "Passphrase for vault.key: passphrase: the name of an environment variable, !command or a literal; empty asks at the terminal.",
+  env: "PARLEY_VAULT_PASSPHRASE",
+  project: "refused",
+  isSecret: true,
+});
+
 /** Every configuration key of this part. */
-export const brokerKeys = [brokerBind, authBrokerUrl, authBrokerToken, authProviders] as const;
+export const brokerKeys = [
+  brokerBind,
+  authBrokerUrl,
+  authBrokerToken,
+  authProviders,
+  vaultKey,
+  vaultPassphrase,
+] as const;

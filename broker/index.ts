@@ -9,5 +9,6 @@ export { openRegistry } from "./oauth/registry.ts";
 export { type ListedCredential, listCredentials } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
 export { type CredentialSummary, Vault } from "./vault/vault.ts";
+export { openVault } from "./vault/open-vault.ts";
 export { vaultPath } from "./vault/vault-file.ts";
 export { VaultCredentials } from "./vault/vault-credentials.ts";

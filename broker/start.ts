@@ -15,7 +15,8 @@ import { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
 import { brokerTokenPath } from "./client/connection.ts";
 import { brokerBind } from "./config.ts";
 import { createBrokerApp, MAX_UPLOAD_BYTES } from "./server.ts";
-import { Vault } from "./vault/vault.ts";
+import { openVault, type OpenVaultOptions } from "./vault/open-vault.ts";
+import type { Vault } from "./vault/vault.ts";
 
 /** What a broker is started with. */
 export interface StartBrokerOptions {
@@ -23,6 +24,8 @@ export interface StartBrokerOptions {
   readonly env: Environment;
   readonly log: Logger;
   readonly nowMs?: () => number;
+  /** Asks for the vault's passphrase where one is needed and a person is there. */
+  readonly askPassphrase?: OpenVaultOptions["askPassphrase"];
 }
 
 /** A running broker. */
@@ -39,9 +42,9 @@ export interface Broker {
 
 /** Starts a broker. Throws BrokerError for its vault, and the platform's errors for the rest. */
 export async function startBroker(options: StartBrokerOptions): Promise<Broker> {
-  const { config, env, log, nowMs = Date.now } = options;
+  const { config, env, log, nowMs = Date.now, askPassphrase } = options;
   const home = homeDirectory(env);
-  const vault = Vault.open(home, { nowMs });
+  const vault = await openVault({ config, env, nowMs, askPassphrase });
   try {
     return serve(vault, readOrCreateToken(brokerTokenPath(home), BROKER_TOKEN_PREFIX), {
       config,

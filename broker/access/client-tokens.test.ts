@@ -5,7 +5,7 @@ import BetterSqlite3 from "better-sqlite3";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openVaultFile, vaultPath } from "../vault/vault-file.ts";
+import { VaultFile, vaultPath } from "../vault/vault-file.ts";
 import { AccessInputError } from "./access-errors.ts";
 import { ClientTokens, MAX_LIVING_TOKENS, type NewClientToken } from "./client-tokens.ts";
 import { ProviderScope } from "./permissions.ts";
@@ -25,7 +25,7 @@ function temporaryHome(): string {
 
 /** Tokens as one process has them open. */
 function open(home: string, nowMs: () => number = () => 1_000): ClientTokens {
-  const file = openVaultFile(home);
+  const file = VaultFile.open(home);
   const tokens = new ClientTokens(file, { nowMs });
   cleanups.push(() => {
     tokens.close();
@@ -308,7 +308,7 @@ test("the owner may do everything and is never told to end", () => {
 });
 
 test("a thousand tokens cost less than a millisecond at each request, and one more is refused", () => {
-  const file = openVaultFile(temporaryHome());
+  const file = VaultFile.open(temporaryHome());
   const tokens = new ClientTokens(file);
   file.database.transaction(() => {
     for (let number = 0; number < MAX_LIVING_TOKENS; number += 1)

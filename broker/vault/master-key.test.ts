@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MasterKeyError } from "../errors.ts";
-import { homeMasterKey } from "./master-key.ts";
+import { homeMasterKey } from "./key-sources/file.ts";
 
 const homes: string[] = [];
 

@@ -1,58 +1,55 @@
-// The key that seals the vault: 32 random bytes in a private file beside it, made on first use.
-// Refuses to make a new key when a vault exists that only the lost one could open.
+// What a master key is and where one may come from: the contract of the files in key-sources/.
+// Refuses text that is not exactly one key; no message ever shows what was read.
 
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
-import { readOrCreatePrivateFile, readPrivateFile } from "#platform";
 import { MasterKeyError } from "../errors.ts";
 import { MASTER_KEY_BYTES } from "./seal.ts";
 
-/** Where a master key comes from; a file is the only source so far. */
+/** Where a master key comes from. */
 export interface MasterKeySource {
   /** Tells the operator which key is meant, e.g. a path; never the key. */
   readonly name: string;
   /** The key; `mayCreate` is false when a vault exists already. Throws MasterKeyError. */
   read(options: { mayCreate: boolean }): Uint8Array;
+  /** A key that an interrupted rekey left beside the current one. */
+  readonly pending?: PendingKey;
 }
 
-/** The key file of a home directory: base64url text, mode 0600. */
-function masterKeyFile(path: string): MasterKeySource {
-  return {
-    name: path,
-    read: ({ mayCreate }) => {
-      const bytes = mayCreate
-        ? readOrCreatePrivateFile(path, createKeyText)
-        : readPrivateFile(path);
-      if (bytes === undefined) throw missingKey(path);
-      return parseKey(bytes, path);
-    },
-  };
+/** The key that a rekey is moving to. */
+export interface PendingKey {
+  /** Keeps a key beside the current one, durably, before anything is sealed with it. */
+  write(key: Uint8Array): void;
+  /** The key kept so; undefined when there is none. */
+  read(): Uint8Array | undefined;
+  /** Makes it the current one. */
+  adopt(): void;
 }
 
-/** The key file that a home directory keeps beside its vault. */
-export function homeMasterKey(home: string): MasterKeySource {
-  return masterKeyFile(join(home, "vault.key"));
+/** A new random key as text. */
+export function createKeyText(): string {
+  return formatKey(randomBytes(MASTER_KEY_BYTES));
 }
 
-function createKeyText(): string {
-  return `${randomBytes(MASTER_KEY_BYTES).toString("base64url")}\n`;
+/** A key as one line of base64url. */
+export function formatKey(key: Uint8Array): string {
+  return `${Buffer.from(key).toString("base64url")}\n`;
 }
 
-function parseKey(bytes: Uint8Array, path: string): Uint8Array {
-  const text = Buffer.from(bytes).toString("latin1").trim();
-  const key = Buffer.from(text, "base64url");
-  if (key.length === MASTER_KEY_BYTES && key.toString("base64url") === text) return key;
-  throw new MasterKeyError("master_key_invalid", `${path} is not a vault key`, {
-    fix: "Restore it from the backup that belongs to vault.db; nothing was changed.",
+/** The key that a text holds; `name` says where it was read. Throws MasterKeyError `master_key_invalid`. */
+export function parseKey(text: string, name: string): Uint8Array {
+  const trimmed = text.trim();
+  const key = Buffer.from(trimmed, "base64url");
+  if (key.length === MASTER_KEY_BYTES && key.toString("base64url") === trimmed) return key;
+  throw new MasterKeyError("master_key_invalid", `${name} is not a vault key`, {
+    fix: "A key is 32 random bytes as base64url. Restore the one that belongs to vault.db; nothing was changed.",
   });
 }
 
-function missingKey(path: string): MasterKeyError {
+/** The error for a source that has no key, while a vault is there that needs one. */
+export function missingKey(name: string): MasterKeyError {
   return new MasterKeyError(
     "master_key_missing",
-    `${path} is gone, but the vault it seals is there`,
-    {
-      fix: "Restore it from a backup, or move vault.db away to start with an empty vault.",
-    },
+    `${name} is gone, but the vault it seals is there`,
+    { fix: "Restore it from a backup, or move vault.db away to start with an empty vault." },
   );
 }

@@ -1,11 +1,13 @@
 // vault.db opened with the key that belongs to it: what every store of the broker's state stands on.
-// Refuses another key, a file without its key check, and rows where a check should be.
+// Refuses another key, a file without its key check, and rows where a check should be. Follows a rekey made by
+// another process, and finishes one that was interrupted.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, ensurePrivateDirectory, openDatabase } from "#platform";
 import { MasterKeyError, SealBroken } from "../errors.ts";
-import { homeMasterKey, type MasterKeySource } from "./master-key.ts";
+import { homeMasterKey } from "./key-sources/file.ts";
+import type { MasterKeySource } from "./master-key.ts";
 import { IndexKey, Seal, type SealPlace } from "./seal.ts";
 import { VAULT_MIGRATIONS } from "./vault-schema.ts";
 
@@ -16,13 +18,7 @@ const INDEX_KEY_PLACE: SealPlace = { table: "meta", rowId: 1, column: "index_key
 interface MetaRow {
   readonly keyCheck: Uint8Array;
   readonly indexKey: Uint8Array | null;
-}
-
-/** The open file: its tables, the seal of its values and its keyed hashes. */
-export interface VaultFile {
-  readonly database: Database;
-  readonly seal: Seal;
-  readonly index: IndexKey;
+  readonly keyTerm: number;
 }
 
 /** Where the vault of a home directory is. */
@@ -30,51 +26,105 @@ export function vaultPath(home: string): string {
   return join(home, "vault.db");
 }
 
-/**
- * Opens the vault file of a home directory, making key and file on first use.
- * Throws MasterKeyError for a lost or wrong key, SealBroken for altered keys, DatabaseError for the file.
- */
-export function openVaultFile(
-  home: string,
-  { masterKey = homeMasterKey(home) }: { masterKey?: MasterKeySource | undefined } = {},
-): VaultFile {
-  ensurePrivateDirectory(home);
-  const path = vaultPath(home);
-  const seal = new Seal(masterKey.read({ mayCreate: !existsSync(path) }));
-  // FULL: in WAL mode NORMAL loses acknowledged commits at a power failure.
-  const database = openDatabase(path, { migrations: VAULT_MIGRATIONS, synchronous: "FULL" });
-  try {
-    const index = database.transaction(() => unlock(database, seal, masterKey.name)).immediate();
-    return { database, seal, index };
-  } catch (error) {
-    database.close();
-    throw error;
+/** The open file: its tables, the seal of its values and its keyed hashes. */
+export class VaultFile {
+  readonly database: Database;
+  /** Keyed hashes and derived keys; no rekey changes them. */
+  readonly index: IndexKey;
+  readonly #source: MasterKeySource;
+  readonly #selectTerm;
+  #seal: Seal;
+  #keyTerm: number;
+
+  private constructor(database: Database, source: MasterKeySource, seal: Seal) {
+    this.database = database;
+    this.#source = source;
+    this.#seal = unlock(database, source, seal);
+    this.#selectTerm = database.prepare<[], { keyTerm: number }>(
+      "SELECT key_term AS keyTerm FROM meta",
+    );
+    this.#keyTerm = this.#selectTerm.get()?.keyTerm ?? 0;
+    this.index = new IndexKey(readIndexKey(database, this.#seal));
+  }
+
+  /**
+   * Opens the vault file of a home directory, making key and file on first use.
+   * Throws MasterKeyError for a lost or wrong key, SealBroken for altered keys, DatabaseError for the file.
+   */
+  static open(
+    home: string,
+    { masterKey = homeMasterKey(home) }: { masterKey?: MasterKeySource | undefined } = {},
+  ): VaultFile {
+    ensurePrivateDirectory(home);
+    const path = vaultPath(home);
+    const seal = new Seal(masterKey.read({ mayCreate: !existsSync(path) }));
+    // FULL: in WAL mode NORMAL loses acknowledged commits at a power failure.
+    const database = openDatabase(path, { migrations: VAULT_MIGRATIONS, synchronous: "FULL" });
+    try {
+      return database.transaction(() => new VaultFile(database, masterKey, seal)).immediate();
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Seals and opens values; after a rekey by another process, under the new key. */
+  get seal(): Seal {
+    const keyTerm = this.#selectTerm.get()?.keyTerm ?? 0;
+    if (keyTerm !== this.#keyTerm) {
+      const seal = new Seal(this.#source.read({ mayCreate: false }));
+      this.#seal = unlock(this.database, this.#source, seal);
+      this.#keyTerm = keyTerm;
+    }
+    return this.#seal;
+  }
+
+  /** Seals the file's own keys under another master key; belongs into the transaction that does so with the rows. */
+  adoptSeal(next: Seal): void {
+    const indexKey = readMeta(this.database)?.indexKey;
+    if (!indexKey) throw new SealBroken("meta");
+    this.database
+      .prepare("UPDATE meta SET key_check = ?, index_key = ?, key_term = key_term + 1")
+      .run(
+        next.seal(KEY_CHECK, KEY_CHECK_PLACE),
+        this.#seal.rewrap(indexKey, INDEX_KEY_PLACE, next),
+      );
   }
 }
 
-function unlock(database: Database, seal: Seal, keyName: string): IndexKey {
+function unlock(database: Database, source: MasterKeySource, seal: Seal): Seal {
   const meta = readMeta(database);
-  if (meta) {
-    assertOwnKey(seal, meta.keyCheck, keyName);
-    return new IndexKey(readIndexKey(database, seal, meta));
+  if (!meta) {
+    initialize(database, seal);
+    return seal;
   }
+  if (isOwnKey(seal, meta.keyCheck)) return seal;
+  const pending = source.pending?.read();
+  const next = pending && new Seal(pending);
+  if (!next || !isOwnKey(next, meta.keyCheck)) throw wrongKey(source.name);
+  source.pending?.adopt();
+  return next;
+}
+
+function initialize(database: Database, seal: Seal): void {
   // Rows without their key check are not a new vault; sealing a new one would hide that.
   if (database.prepare("SELECT 1 FROM credentials LIMIT 1").get()) throw new SealBroken("meta");
-  const indexKey = seal.defaultIndexKey();
   database
     .prepare("INSERT INTO meta (id, generation, key_check, index_key) VALUES (1, 1, ?, ?)")
-    .run(seal.seal(KEY_CHECK, KEY_CHECK_PLACE), sealIndexKey(seal, indexKey));
-  return new IndexKey(indexKey);
+    .run(seal.seal(KEY_CHECK, KEY_CHECK_PLACE), sealIndexKey(seal, seal.defaultIndexKey()));
 }
 
 function readMeta(database: Database): MetaRow | undefined {
   return database
-    .prepare<[], MetaRow>("SELECT key_check AS keyCheck, index_key AS indexKey FROM meta")
+    .prepare<[], MetaRow>(
+      "SELECT key_check AS keyCheck, index_key AS indexKey, key_term AS keyTerm FROM meta",
+    )
     .get();
 }
 
 // A vault from before the column existed fingerprinted under the derived key; from here on it is stored.
-function readIndexKey(database: Database, seal: Seal, { indexKey }: MetaRow): Uint8Array {
+function readIndexKey(database: Database, seal: Seal): Uint8Array {
+  const indexKey = readMeta(database)?.indexKey;
   if (indexKey) return Buffer.from(seal.open(indexKey, INDEX_KEY_PLACE), "base64url");
   const derived = seal.defaultIndexKey();
   database.prepare("UPDATE meta SET index_key = ?").run(sealIndexKey(seal, derived));
@@ -85,22 +135,20 @@ function sealIndexKey(seal: Seal, key: Uint8Array): Uint8Array {
   return seal.seal(Buffer.from(key).toString("base64url"), INDEX_KEY_PLACE);
 }
 
-function assertOwnKey(seal: Seal, sealed: Uint8Array, keyName: string): void {
+function isOwnKey(seal: Seal, sealed: Uint8Array): boolean {
   try {
-    if (seal.open(sealed, KEY_CHECK_PLACE) === KEY_CHECK) return;
-  } catch (cause) {
-    throw wrongKey(keyName, cause);
+    return seal.open(sealed, KEY_CHECK_PLACE) === KEY_CHECK;
+  } catch {
+    return false;
   }
-  throw wrongKey(keyName);
 }
 
-function wrongKey(keyName: string, cause?: unknown): MasterKeyError {
+function wrongKey(keyName: string): MasterKeyError {
   return new MasterKeyError(
     "vault_wrong_key",
     `${keyName} is not the key that sealed vault.db (or the file's key check was altered)`,
     {
-      fix: "Restore the two from one backup, or move both away to start with an empty vault.",
-      cause,
+      fix: "Restore the two from one backup; after an interrupted rekey, let vault.key name the new source.",
     },
   );
 }

@@ -40,6 +40,7 @@ export const VAULT_MIGRATIONS: readonly Migration[] = [
     sql: `
       ALTER TABLE meta DROP COLUMN next_credential_id;
       ALTER TABLE meta ADD COLUMN index_key BLOB;
+      ALTER TABLE meta ADD COLUMN key_term INTEGER NOT NULL DEFAULT 1;
       ALTER TABLE meta ADD COLUMN quarantined_at_ms INTEGER;
       -- Ids are random from here on; this keeps the order in which credentials came.
       ALTER TABLE credentials ADD COLUMN ordinal INTEGER NOT NULL DEFAULT 0;

@@ -9,7 +9,7 @@ import { BrokerError, SealBroken } from "../errors.ts";
 import { ChangeLog, type SeesProvider } from "./change-log.ts";
 import type { MasterKeySource } from "./master-key.ts";
 import type { SealPlace } from "./seal.ts";
-import { openVaultFile, type VaultFile } from "./vault-file.ts";
+import { VaultFile } from "./vault-file.ts";
 
 /** Longest cause kept in a tombstone, in characters. */
 export const MAX_CAUSE_CHARS = 500;
@@ -114,7 +114,7 @@ export class Vault {
    * Throws MasterKeyError for a lost or wrong key and SealBroken for an altered row.
    */
   static open(home: string, { nowMs = Date.now, masterKey }: VaultOptions = {}): Vault {
-    const file = openVaultFile(home, { masterKey });
+    const file = VaultFile.open(home, { masterKey });
     try {
       const vault = new Vault(file, nowMs);
       vault.read();

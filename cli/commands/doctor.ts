@@ -10,7 +10,6 @@ import {
   brokerBind,
   environmentKeys,
   openRegistry,
-  Vault,
   vaultPath,
 } from "#broker";
 import { BrokerClient, resolveBrokerConnection, resolveConfigValue } from "#broker/client";
@@ -25,6 +24,7 @@ import {
   VERSION,
 } from "#platform";
 import { CliError } from "../cli-error.ts";
+import { withLocalVault } from "../local-vault.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 
 /** One finding. */
@@ -65,7 +65,7 @@ async function examine(context: CommandContext): Promise<Check[]> {
   if (!config.value) return base;
   return [
     ...base,
-    checkVault(context),
+    await checkVault(context, config.value),
     ...(await checkCredentials(context, config.value)),
     ...(await checkRemoteBroker(context, config.value)),
     await checkBind("gateway.bind", config.value.get(gatewayBind)),
@@ -145,19 +145,15 @@ function readConfig(context: CommandContext): { check: Check; value?: Config } {
   }
 }
 
-function checkVault({ env }: CommandContext): Check {
+async function checkVault(context: CommandContext, config: Config): Promise<Check> {
+  const { env } = context;
   const home = homeDirectory(env);
   if (!existsSync(vaultPath(home))) {
     return { name: "vault", status: "ok", detail: "none yet; made on first use" };
   }
   try {
-    const vault = Vault.open(home);
-    try {
-      const { length } = vault.list();
-      return { name: "vault", status: "ok", detail: `opens; ${length} credentials` };
-    } finally {
-      vault.close();
-    }
+    const { length } = await withLocalVault(context, (vault) => vault.list(), { config });
+    return { name: "vault", status: "ok", detail: `opens; ${length} credentials` };
   } catch (error) {
     const fix = error instanceof BrokerError ? error.fix : undefined;
     return { name: "vault", status: "failed", detail: message(error), ...(fix && { fix }) };

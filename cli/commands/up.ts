@@ -14,6 +14,7 @@ import { isLoopback, type Logger } from "#platform";
 import { logLevel } from "../config-keys.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { addKeyOptions, keyFlags } from "../key-options.ts";
+import { passphraseAsker } from "../local-vault.ts";
 import { openProcessLog } from "../process-log.ts";
 import { untilStopped } from "../until-stopped.ts";
 
@@ -53,7 +54,12 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
   const { env } = context;
   const offered = environmentKeys(env, openRegistry(config));
   const stopped = untilStopped(context.env);
-  const broker = await startBroker({ config, env, log: log.child({ part: "broker" }) });
+  const broker = await startBroker({
+    config,
+    env,
+    log: log.child({ part: "broker" }),
+    ...passphraseAsker(),
+  });
   try {
     const gateway = await startGateway({
       config,

@@ -6,6 +6,7 @@ import { withBrokerErrors } from "../../broker-errors.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
 import { logLevel } from "../../config-keys.ts";
 import { addKeyOptions, keyFlags } from "../../key-options.ts";
+import { passphraseAsker } from "../../local-vault.ts";
 import { openProcessLog } from "../../process-log.ts";
 import { untilStopped } from "../../until-stopped.ts";
 
@@ -32,7 +33,7 @@ export const serveSubcommand: Subcommand = {
         const config = context.loadConfig(flags, options.config);
         const log = openProcessLog(config, context);
         const stopped = untilStopped(context.env);
-        const broker = await startBroker({ config, env: context.env, log });
+        const broker = await startBroker({ config, env: context.env, log, ...passphraseAsker() });
         const { url } = broker;
         context.stdout(
           options.json ? `${JSON.stringify({ broker: { url } })}\n` : readyText(url, context),

@@ -1,0 +1,44 @@
+// Asks the person at the terminal. Refuses to ask where nobody can answer, and never echoes a secret.
+
+import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { Secret } from "#platform";
+import { CliError, EXIT_CODES } from "./cli-error.ts";
+
+/** True when a question would reach a person. */
+export function canAsk(): boolean {
+  return process.stdin.isTTY === true && process.stderr.isTTY === true;
+}
+
+/** One line that is not shown. Throws CliError `no_terminal`, and `interrupted` on Ctrl-C. */
+export async function askSecret(question: string): Promise<Secret> {
+  process.stderr.write(question);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  try {
+    return new Secret(await ask("", silent));
+  } finally {
+    process.stderr.write("\n");
+  }
+}
+
+async function ask(question: string, output: Writable): Promise<string> {
+  if (!canAsk()) {
+    throw new CliError("no_terminal", "there is nobody to ask: this is not a terminal", {
+      exitCode: EXIT_CODES.usage,
+    });
+  }
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  const stopped = new AbortController();
+  lines.on("SIGINT", () => stopped.abort());
+  lines.on("close", () => stopped.abort());
+  try {
+    return await lines.question(question, { signal: stopped.signal });
+  } catch (cause) {
+    throw new CliError("interrupted", "nothing was changed", {
+      exitCode: EXIT_CODES.interrupted,
+      cause,
+    });
+  } finally {
+    lines.close();
+  }
+}
