@@ -15,6 +15,16 @@ export {
 } from "./config-reference.ts";
 export { findSetting, type Setting } from "./config-shape.ts";
 export { type Environment, environment, forgetEnvironment } from "./env.ts";
+export { MAX_LABEL_SETS, OTHER_LABEL } from "./label-sets.ts";
+export {
+  type CounterMetric,
+  type GaugeMetric,
+  type HistogramMetric,
+  type Labels,
+  type MetricOptions,
+  Metrics,
+  type ReadMetricOptions,
+} from "./metrics.ts";
 export { nearest } from "./nearest.ts";
 export { homeConfigFile, homeDirectory } from "./paths.ts";
 export {

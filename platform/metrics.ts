@@ -1,0 +1,211 @@
+// What a server counts about itself, in Prometheus' text format. Refuses to slow its start (the library is
+// loaded a moment later, what was counted meanwhile is added then), to grow with what callers send (label sets
+// are bounded, secrets in them redacted), and to break who counts: a bad value is dropped.
+
+import type { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { LabelSets } from "./label-sets.ts";
+import { processMetrics } from "./process-metrics.ts";
+
+/** How long after creation the library is loaded, in ms; asking for the text loads it at once. */
+export const METRICS_LOAD_DELAY_MS = 1000;
+
+/** Values of a metric's labels; every name it was declared with. */
+export type Labels<Name extends string> = Readonly<Record<Name, string>>;
+
+/** What a metric is. */
+export interface MetricOptions<Name extends string> {
+  /** Prometheus' form: `requests_total`, `refresh_duration_seconds`. Unique. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly Name[];
+}
+
+/** A metric whose value is asked for when the text is made; undefined keeps the last one. */
+export interface ReadMetricOptions extends MetricOptions<never> {
+  readonly read: () => number | undefined;
+}
+
+/** A number that only grows. */
+export interface CounterMetric<Name extends string> {
+  inc(labels: Labels<Name>, by?: number): void;
+}
+
+/** A number that is what it is now. */
+export interface GaugeMetric<Name extends string> {
+  set(labels: Labels<Name>, value: number): void;
+}
+
+/** A distribution. */
+export interface HistogramMetric<Name extends string> {
+  observe(labels: Labels<Name>, value: number): void;
+}
+
+/** The metrics of one process, or one test; nothing is shared. Those of the process itself are there from the start. */
+export class Metrics {
+  readonly contentType = "text/plain; version=0.0.4; charset=utf-8";
+  readonly #names = new Set<string>();
+  readonly #load: () => Promise<Library>;
+  #loading: Promise<Library> | undefined;
+  #library: Library | undefined;
+  /** What is to be done once the library is here; undefined when it cannot be loaded. */
+  #waiting: ((library: Library) => void)[] | undefined = [];
+
+  constructor({
+    loadDelayMs = METRICS_LOAD_DELAY_MS,
+    load = loadLibrary,
+  }: { loadDelayMs?: number; load?: () => Promise<Library> } = {}) {
+    this.#load = load;
+    // A failure is told to whoever asks for the text.
+    setTimeout(() => void this.#loaded().catch(() => {}), loadDelayMs).unref();
+    for (const { kind, ...metric } of processMetrics) {
+      if (kind === "counter") this.readCounter(metric);
+      else this.readGauge(metric);
+    }
+  }
+
+  /** Declares a counter; throws when the name is taken. */
+  counter<const Name extends string = never>(options: MetricOptions<Name>): CounterMetric<Name> {
+    const declared = this.#declare(options, (library, settings) => new library.Counter(settings));
+    return {
+      inc: (labels, by = 1) => {
+        if (by >= 0) declared.record(labels, by, (metric, known) => metric.inc(known, by));
+      },
+    };
+  }
+
+  /** Declares a gauge; throws when the name is taken. */
+  gauge<const Name extends string = never>(options: MetricOptions<Name>): GaugeMetric<Name> {
+    const declared = this.#declare(options, (library, settings) => new library.Gauge(settings));
+    return {
+      set: (labels, value) =>
+        declared.record(labels, value, (metric, known) => metric.set(known, value)),
+    };
+  }
+
+  /** Declares a histogram with the upper bounds of its buckets; throws when the name is taken. */
+  histogram<const Name extends string = never>({
+    buckets,
+    ...options
+  }: MetricOptions<Name> & { readonly buckets: readonly number[] }): HistogramMetric<Name> {
+    const declared = this.#declare(
+      options,
+      (library, settings) => new library.Histogram({ ...settings, buckets: [...buckets] }),
+    );
+    return {
+      observe: (labels, value) =>
+        declared.record(labels, value, (metric, known) => metric.observe(known, value)),
+    };
+  }
+
+  /** Declares a counter that something else keeps; throws when the name is taken. */
+  readCounter({ read, ...options }: ReadMetricOptions): void {
+    this.#declare(options, (library, settings) => {
+      return new library.Counter({
+        ...settings,
+        collect() {
+          const value = read();
+          if (value === undefined) return;
+          this.reset();
+          this.inc(value);
+        },
+      });
+    });
+  }
+
+  /** Declares a gauge that something else knows; throws when the name is taken. */
+  readGauge({ read, ...options }: ReadMetricOptions): void {
+    this.#declare(options, (library, settings) => {
+      return new library.Gauge({
+        ...settings,
+        collect() {
+          const value = read();
+          if (value !== undefined) this.set(value);
+        },
+      });
+    });
+  }
+
+  /** Everything, in the format that `contentType` names. */
+  async text(): Promise<string> {
+    const { registry } = await this.#loaded();
+    return registry.metrics();
+  }
+
+  #declare<const Name extends string, M>(
+    { name, help, labels = [] }: MetricOptions<Name>,
+    create: (library: Library, settings: Settings<Name>) => M,
+  ): Declared<Name, M> {
+    if (this.#names.has(name)) throw new Error(`there is a metric ${name} already`);
+    this.#names.add(name);
+    const sets = new LabelSets(labels);
+    let metric: M | undefined;
+    this.#whenLoaded((library) => {
+      const settings = { name, help, labelNames: [...labels], registers: [library.registry] };
+      metric = create(library, settings);
+    });
+    return {
+      record: (given, value, change) => {
+        if (!Number.isFinite(value)) return;
+        const known = sets.bounded(given);
+        this.#whenLoaded(() => void (metric && change(metric, known)));
+      },
+    };
+  }
+
+  #whenLoaded(action: (library: Library) => void): void {
+    if (this.#library === undefined) this.#waiting?.push(action);
+    else action(this.#library);
+  }
+
+  #loaded(): Promise<Library> {
+    this.#loading ??= this.#load().then(
+      (library) => {
+        this.#library = library;
+        for (const action of this.#waiting?.splice(0) ?? []) action(library);
+        return library;
+      },
+      (error: unknown) => {
+        this.#waiting = undefined;
+        throw error;
+      },
+    );
+    return this.#loading;
+  }
+}
+
+interface Settings<Name extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: Name[];
+  readonly registers: Registry[];
+}
+
+interface Declared<Name extends string, M> {
+  record(
+    labels: Labels<Name>,
+    value: number,
+    change: (metric: M, labels: Labels<Name>) => void,
+  ): void;
+}
+
+interface Library {
+  readonly registry: Registry;
+  readonly Counter: typeof Counter;
+  readonly Gauge: typeof Gauge;
+  readonly Histogram: typeof Histogram;
+}
+
+async function loadLibrary(): Promise<Library> {
+  const [registry, counter, gauge, histogram] = await Promise.all([
+    import("prom-client/lib/registry.js"),
+    import("prom-client/lib/counter.js"),
+    import("prom-client/lib/gauge.js"),
+    import("prom-client/lib/histogram.js"),
+  ]);
+  return {
+    registry: new registry.default(),
+    Counter: counter.default,
+    Gauge: gauge.default,
+    Histogram: histogram.default,
+  };
+}
