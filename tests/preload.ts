@@ -4,5 +4,7 @@
 import "node:crypto";
 import "node:events";
 import "node:stream";
+// Comes with the OpenID server of tests/oauth, and does the same.
+import "cookies";
 
 Object.freeze(Object.prototype);

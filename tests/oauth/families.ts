@@ -20,6 +20,7 @@ interface Entry {
 export class FamilyBook {
   readonly #families = new Map<string, Entry>();
   readonly #familyOf = new Map<string, Entry>();
+  readonly #retired = new Set<string>();
 
   /** A refresh token came to be; the first one of an id opens the family. */
   issued(familyId: string, refreshToken: string): void {
@@ -38,6 +39,12 @@ export class FamilyBook {
   /** A refresh token was replaced by another. */
   retired(refreshToken: string): void {
     this.#familyOf.get(refreshToken)?.live.delete(refreshToken);
+    this.#retired.add(refreshToken);
+  }
+
+  /** Was it replaced, and would using it again be a reuse? */
+  isRetired(refreshToken: string): boolean {
+    return this.#retired.has(refreshToken);
   }
 
   /** A refresh was committed, in the family of the token it used. */

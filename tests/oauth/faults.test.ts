@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { commitsUnder, FAULT_KINDS, type FaultKind, HUGE_ANSWER_BYTES } from "./faults.ts";
 import type { OAuthPeer } from "./oauth-peer.ts";
+import { startOidcServer } from "./oidc-server.ts";
 import { postRefresh } from "./peer-client.ts";
 import { startTokenServer } from "./token-server.ts";
 
@@ -33,7 +34,7 @@ function answers(status: number, contentType: string, body: RegExp): Sight {
   };
 }
 
-const answersWhole = answers(200, "application/json", /^\{"access_token":"at-.*\}$/);
+const answersWhole = answers(200, "application/json", /^\{"access_token":"[^"]{20,}",.*\}$/);
 
 const sights: Record<FaultKind, Sight> = {
   "drop-before": isCut,
@@ -61,6 +62,7 @@ const sights: Record<FaultKind, Sight> = {
     expect(await peer.ledger()).toMatchObject({ redirected: 1 });
   },
   "invalid-grant-400": answers(400, "application/json", /"error":"invalid_grant"/),
+  "slow-down-400": answers(400, "application/json", /"error":"slow_down"/),
   "invalid-client-401": answers(401, "application/json", /"error":"invalid_client"/),
   slow: answersWhole,
   "drop-after-commit": isCut,
@@ -69,7 +71,7 @@ const sights: Record<FaultKind, Sight> = {
   "dup-json": async (answered) => {
     const text = await (await answered).text();
     expect(text.match(/"refresh_token":/g)).toHaveLength(2);
-    expect(JSON.parse(text).refresh_token).toStartWith("rt-");
+    expect(JSON.parse(text).refresh_token).not.toBe("nor-this");
   },
   truncate: isCut,
   onebyte: async (answered) => {
@@ -81,9 +83,11 @@ const sights: Record<FaultKind, Sight> = {
   },
 };
 
+const servers = { "token server": startTokenServer, "OpenID server": startOidcServer };
+
 describe.each(FAULT_KINDS)("%s", (kind) => {
-  test("is what the client sees, once, and the books tell what was committed", async () => {
-    await using peer = await startTokenServer();
+  test.each(Object.entries(servers))("of the %s: seen once, and booked", async (_name, start) => {
+    await using peer = await start();
     const { refresh_token } = await peer.mintGrant();
     await peer.fault(kind);
     await sights[kind](postRefresh(peer, refresh_token), peer);

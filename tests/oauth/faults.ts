@@ -55,6 +55,7 @@ const UNCOMMITTED = {
     response.writeHead(307, { location }).end();
   },
   "invalid-grant-400": (_request, response) => oauthError(response, 400, "invalid_grant"),
+  "slow-down-400": (_request, response) => oauthError(response, 400, "slow_down"),
   "invalid-client-401": (_request, response) => oauthError(response, 401, "invalid_client"),
 } as const satisfies Record<string, Instead>;
 
