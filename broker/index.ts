@@ -6,7 +6,7 @@ export { authBrokerUrl, brokerBind, brokerKeys } from "./config.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
 export { openRegistry } from "./oauth/registry.ts";
-export { type ListedCredential, listCredentials } from "./listing.ts";
+export { type ListedCredential, type ListedProvider, listProviders } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
 export { type CredentialSummary, Vault } from "./vault/vault.ts";
 export { openVault } from "./vault/open-vault.ts";

@@ -1,15 +1,13 @@
 // The commands as a person or a script runs them: output, exit codes, and no secret on the screen.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { brokerKeys, startBroker, Vault } from "#broker";
+import { brokerKeys, startBroker } from "#broker";
 import { createLogger, type Environment, environment, loadConfig } from "#platform";
-import { Command } from "commander";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CliError, EXIT_CODES } from "../cli-error.ts";
-import type { CommandContext } from "../command.ts";
-import { authBrokerCommand } from "./auth-broker.ts";
+import { EXIT_CODES } from "../cli-error.ts";
+import { runAuthBroker } from "./auth-broker-under-test.ts";
 
 let home: string;
 
@@ -20,85 +18,8 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 /** Runs `auth-broker …` in this process. */
-async function run(args: readonly string[], { env = {} }: { env?: Environment } = {}) {
-  const whole: Environment = { PARLEY_HOME: home, ...env };
-  let stdout = "";
-  let stderr = "";
-  const context: CommandContext = {
-    args,
-    env: whole,
-    cwd: home,
-    stdout: (text) => (stdout += text),
-    stderr: (text) => (stderr += text),
-    isTty: false,
-    keys: brokerKeys,
-    loadConfig: (flags, file) =>
-      loadConfig({ keys: brokerKeys, env: whole, cwd: home, flags, file }),
-  };
-  const command = new Command("auth-broker").exitOverride();
-  await authBrokerCommand.register(command, context);
-  const error = await command.parseAsync([...args], { from: "user" }).then(
-    () => undefined,
-    (caught: unknown) => caught,
-  );
-  if (error !== undefined && !(error instanceof CliError)) throw error;
-  return { stdout, stderr, error };
-}
-
-function store(provider: string, key: string): void {
-  const vault = Vault.open(home);
-  vault.upsert(provider, { type: "api_key", key });
-  vault.close();
-}
-
-describe("list", () => {
-  test("of nothing says how to add something, and creates nothing", async () => {
-    const { stdout } = await run(["list"]);
-    expect(stdout).toContain("ANTHROPIC_API_KEY");
-    expect(stdout).toContain("/v1/credential");
-    expect(readdirSync(home)).toEqual([]);
-    expect(JSON.parse((await run(["list", "--json"])).stdout)).toEqual([]);
-  });
-
-  test("shows what is stored and what the environment offers, and no secret of either", async () => {
-    store("openai", "sk-canary-stored");
-    const env = { GEMINI_API_KEY: "canary-offered" };
-    const { stdout, stderr } = await run(["list"], { env });
-    expect(stdout).toMatch(/\d+ +openai +api_key +- +active +vault/);
-    expect(stdout).toMatch(/- +google +api_key +- +offered +\$GEMINI_API_KEY/);
-    const json = (await run(["list", "--json"], { env })).stdout;
-    expect(JSON.parse(json)).toEqual([
-      {
-        id: expect.any(Number),
-        provider: "openai",
-        type: "api_key",
-        identityKey: null,
-        status: "active",
-        source: "vault",
-        variable: null,
-      },
-      {
-        id: null,
-        provider: "google",
-        type: "api_key",
-        identityKey: null,
-        status: "offered",
-        source: "environment",
-        variable: "GEMINI_API_KEY",
-      },
-    ]);
-    expect(stdout + stderr + json).not.toContain("canary");
-  });
-
-  test("of a vault whose key is lost is an error with the way out", async () => {
-    store("openai", "k-1");
-    rmSync(join(home, "vault.key"));
-    const { error } = await run(["list"]);
-    expect(error).toMatchObject({ code: "master_key_missing", exitCode: EXIT_CODES.failure });
-    expect(error?.hint).toContain("backup");
-    expect(existsSync(join(home, "vault.key"))).toBe(false);
-  });
-});
+const run = (args: readonly string[], { env = {} }: { env?: Environment } = {}) =>
+  runAuthBroker(args, { PARLEY_HOME: home, ...env });
 
 describe("token", () => {
   test("is made once and printed alone, for $(…)", async () => {

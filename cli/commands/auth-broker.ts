@@ -18,5 +18,5 @@ const EXAMPLES = `
 Examples:
   serve                       run the broker until Ctrl-C
   token                       print the bearer that its clients send
-  list                        what the vault holds and the environment offers, without secrets
+  list                        every provider, and what the vault holds of it, without secrets
   status                      ask the configured broker whether it answers`;

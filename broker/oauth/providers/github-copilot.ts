@@ -3,7 +3,6 @@
 
 import type { ProviderDescriptorInput } from "../descriptor.ts";
 
-const TOKEN_URL = "https://github.com/login/oauth/access_token";
 const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 
 /** https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps#device-flow */
@@ -23,20 +22,11 @@ export const githubCopilot = {
       kind: "device",
       scopes: ["read:user"],
       deviceUrl: "https://github.com/login/device/code",
-      tokenUrl: TOKEN_URL,
+      tokenUrl: "https://github.com/login/oauth/access_token",
       verificationUrl: "https://github.com/login/device",
     },
-    // An OAuth app's token has no end unless GitHub gives one; a GitHub App's expires and is renewed.
+    // The token of an OAuth app lasts until its user revokes it, and cannot be renewed.
     response: { defaultLifetimeS: TEN_YEARS_S },
-    refresh: {
-      url: TOKEN_URL,
-      params: {
-        grant_type: "refresh_token",
-        refresh_token: "{refresh}",
-        client_id: "{clientId}",
-      },
-      headers: { accept: "application/json" },
-    },
     identity: {
       from: "userinfo",
       userinfoUrl: "https://api.github.com/user",

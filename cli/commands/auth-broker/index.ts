@@ -17,7 +17,7 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
   },
   {
     name: "list",
-    summary: "list stored credentials, and the keys that the environment offers",
+    summary: "list providers, how to log in, and what the vault holds of each",
     load: async () => (await import("./list.ts")).listSubcommand,
   },
   {

@@ -1,0 +1,40 @@
+// For tests: `agent auth-broker …` in this process, with its output caught.
+
+import { brokerKeys } from "#broker";
+import { type Environment, loadConfig } from "#platform";
+import { Command } from "commander";
+import { CliError } from "../cli-error.ts";
+import type { CommandContext } from "../command.ts";
+import { authBrokerCommand } from "./auth-broker.ts";
+
+/** What the command printed, and the error it ended with. Errors not meant for people are thrown. */
+export interface RunResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly error: CliError | undefined;
+}
+
+/** Runs `auth-broker` with arguments; `env` must name a PARLEY_HOME. */
+export async function runAuthBroker(args: readonly string[], env: Environment): Promise<RunResult> {
+  const cwd = env["PARLEY_HOME"] ?? "/";
+  let stdout = "";
+  let stderr = "";
+  const context: CommandContext = {
+    args,
+    env,
+    cwd,
+    stdout: (text) => (stdout += text),
+    stderr: (text) => (stderr += text),
+    isTty: false,
+    keys: brokerKeys,
+    loadConfig: (flags, file) => loadConfig({ keys: brokerKeys, env, cwd, flags, file }),
+  };
+  const command = new Command("auth-broker").exitOverride();
+  await authBrokerCommand.register(command, context);
+  const error: unknown = await command.parseAsync([...args], { from: "user" }).then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  if (error !== undefined && !(error instanceof CliError)) throw error;
+  return { stdout, stderr, error };
+}
