@@ -101,6 +101,7 @@ export {
   ListenError,
   type ListenErrorCode,
   PortInUseError,
+  toListenError,
   UnsafeBindError,
 } from "./listen-error.ts";
 export { createOutbound, type Fetch, type Outbound, type OutboundRequest } from "./outbound.ts";

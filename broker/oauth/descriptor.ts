@@ -215,6 +215,16 @@ export const ProviderDescriptor = z.strictObject({
 export type ProviderDescriptorInput = z.input<typeof ProviderDescriptor>;
 /** A provider as used. */
 export type ProviderDescriptor = z.output<typeof ProviderDescriptor>;
+/** A login in the browser that ends in a code. */
+export type CodeFlow = z.output<typeof CodeFlow>;
+/** A login on another device. */
+export type DeviceFlow = z.output<typeof DeviceFlow>;
+/** A login in the browser that ends in an API key. */
+export type KeyMintingFlow = z.output<typeof KeyMintingFlow>;
+/** Where the browser is sent back to. */
+export type Redirect = z.output<typeof Redirect>;
+/** How ID tokens are verified. */
+export type IdTokenRules = z.output<typeof IdTokenRules>;
 /** The OAuth side of a provider. */
 export type OAuthRules = z.output<typeof OAuthRules>;
 

@@ -122,6 +122,7 @@ describe("no refresh", () => {
   test.each([
     ["a provider nobody knows", "unknown", undefined, grant],
     ["a provider without renewal", "idp", rulesOf({ refresh: undefined }), grant],
+    ["a token without an end", "idp", rulesOf(), { ...grant, refresh: grant.access }],
     ["a redacted grant", "idp", rulesOf(), { ...grant, refresh: REMOTE_REFRESH }],
     ["an MCP grant without address", "mcp_oauth:x", undefined, { ...mcp, tokenUrl: undefined }],
     ["an MCP grant over http", "mcp_oauth:x", undefined, { ...mcp, tokenUrl: "http://a.example/" }],

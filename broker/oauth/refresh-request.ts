@@ -38,6 +38,7 @@ export function canRefresh(
   if (rules === undefined) return "no provider of this name is known here";
   const { refresh, policy } = rules;
   if (refresh === undefined) return "the provider's grants are not renewed";
+  if (credential.refresh === credential.access) return "it came without a refresh token";
   const needsClientId = placeholdersOf(refresh.params).has("clientId");
   if (!needsClientId || clientIdOf(rules, credential) !== undefined) return true;
   return `no client id is known for it (${policy.status}): ${policy.reason}`;

@@ -103,10 +103,11 @@ describe("a login's answer", () => {
     expect(error.message).toContain("use");
   });
 
-  test("without a refresh token is refused, unless the provider's grants are never renewed", () => {
+  test("without a refresh token is refused, unless the token has no end or is never renewed", () => {
     const { refresh_token: _, ...without } = answer;
     expect(refused(without).message).toContain("refresh_token is missing");
     expect(read(without, { by: rulesOf({ refresh: undefined }) }).refresh).toBe("access-1");
+    expect(read({ access_token: "access-1" }).refresh).toBe("access-1");
   });
 
   test.each([

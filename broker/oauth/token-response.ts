@@ -70,11 +70,12 @@ function refreshToken(
   answer: unknown,
   { access, previous }: { access: string; previous: OAuthCredential | undefined },
 ): string {
-  const path = rules?.response.refresh ?? STANDARD_RESPONSE.refresh;
+  const { refresh: path, expiresIn } = rules?.response ?? STANDARD_RESPONSE;
   const refresh = textAt(answer, path) ?? previous?.refresh;
   if (refresh !== undefined) return refresh;
-  // A grant that nobody can renew is its access token; a stored one must name something.
-  if (rules !== undefined && rules.refresh === undefined) return access;
+  // A token without an end, or one that nobody renews, stands for the whole grant; canRefresh knows it.
+  const isDurable = valueAt(answer, expiresIn) === undefined;
+  if (rules !== undefined && (rules.refresh === undefined || isDurable)) return access;
   throw unusable(`${path} is missing`);
 }
 
