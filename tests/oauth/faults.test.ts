@@ -1,6 +1,8 @@
 // Every fault, as a plain client meets it: what it sees, and what the server committed meanwhile.
 
 import { describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { commitsUnder, FAULT_KINDS, type FaultKind, HUGE_ANSWER_BYTES } from "./faults.ts";
 import type { OAuthPeer } from "./oauth-peer.ts";
 import { startOidcServer } from "./oidc-server.ts";
@@ -140,3 +142,30 @@ test("a redirect leads where the test says", async () => {
   const { headers } = await postRefresh(peer, "any");
   expect(headers.get("location")).toBe("http://127.0.0.2:9/elsewhere");
 });
+
+test("a caller who leaves before a slow request is passed on is not served", async () => {
+  await using peer = await startTokenServer();
+  const { refresh_token } = await peer.mintGrant();
+  await peer.fault("slow", { delayMs: 30 });
+  const signal = AbortSignal.timeout(5);
+  await expect(postRefresh(peer, refresh_token, { signal })).rejects.toThrow();
+  await peer.fault("slow", { delayMs: 60 });
+  expect((await postRefresh(peer, refresh_token)).status).toBe(200);
+  expect(await peer.family(refresh_token)).toMatchObject({ refreshes: 1, reuses: 0 });
+});
+
+test.each(Object.entries(servers))(
+  "a client of the %s that dies in its request harms nobody",
+  async (_name, start) => {
+    await using peer = await start();
+    const { refresh_token } = await peer.mintGrant();
+    const socket = connect(Number(new URL(peer.issuer).port), "127.0.0.1");
+    const head = "POST /token HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n";
+    socket.write(`${head}content-type: application/x-www-form-urlencoded\r\n\r\ngrant_type=`);
+    while ((await peer.ledger()).tokenRequests === 0) await Bun.sleep(1);
+    socket.destroy();
+    await once(socket, "close");
+    expect((await postRefresh(peer, refresh_token)).status).toBe(200);
+    expect(await peer.ledger()).toMatchObject({ refreshes: 1 });
+  },
+);

@@ -129,6 +129,7 @@ export async function play(
     return;
   }
   if (kind === "slow") await Bun.sleep(fault.delayMs ?? DEFAULT_DELAY_MS);
+  // Nobody waits any more, and the provider would warn that somebody else has read the body.
   if (request.destroyed) return;
   const afterwards: Afterwards = COMMITTED[kind];
   onEnd(response, (body) => afterwards(response, body, fault));

@@ -212,6 +212,13 @@ describe("a refresh", () => {
     });
   });
 
+  test("has a grace that does not extend to codes", async () => {
+    await using server = await startOidcServer({ rotation: { graceMs: 60_000 } });
+    const { exchange } = await logIn(server);
+    await tokens(exchange());
+    expect(await refusal(exchange())).toBe("invalid_grant");
+  });
+
   test("leaves the token as it is without rotation", async () => {
     await using server = await startOidcServer({ rotation: "never" });
     const { refresh_token } = await server.mintGrant();

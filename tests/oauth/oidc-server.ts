@@ -3,6 +3,7 @@
 // they agree, is in the headers that a scripted browser sends.
 
 import { generateKeyPairSync } from "node:crypto";
+import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { ClientMetadata, Configuration } from "oidc-provider";
 import { Provider } from "oidc-provider/lib/provider.js";
@@ -58,7 +59,6 @@ export async function startOidcServer(options: OidcServerOptions = {}): Promise<
   const graceMs = typeof rotation === "object" ? rotation.graceMs : 0;
   const storage = new OidcStorage(book, { graceMs, now });
   const faults = new FaultSwitch();
-  const oneAtATime = new Turns();
 
   // The issuer holds the port, so the server listens before there is a provider.
   const server = createServer((request, response) => void serve(request, response));
@@ -68,15 +68,13 @@ export async function startOidcServer(options: OidcServerOptions = {}): Promise<
   const books = keepBooks(provider, book);
   if (!sendsIssuer) provider.on("authorization.success", (_ctx, sent) => void delete sent?.["iss"]);
   const answer = provider.callback();
-  const { path: tokenPath } = splitUrl(provider.urlFor("token"));
+  const { pathname: tokenPath } = new URL(provider.urlFor("token"));
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { path } = splitUrl(`${issuer}${request.url}`);
-    if (path.startsWith("/interaction/")) return answerInteraction(provider, request, response);
-    if (path !== tokenPath) return answer(request, response);
-    // The provider looks a token up and marks it used in two steps; two requests must not meet in between.
-    const serveToken = () => oneAtATime.take(() => answer(request, response));
-    return faults.pass(request, response, serveToken);
+    const { pathname } = new URL(`${issuer}${request.url}`);
+    if (pathname.startsWith("/interaction/")) return answerInteraction(provider, request, response);
+    if (pathname !== tokenPath) return answer(request, response);
+    return faults.pass(request, response, () => answer(request, response));
   }
 
   return {
@@ -103,21 +101,6 @@ export async function startOidcServer(options: OidcServerOptions = {}): Promise<
       await stopListening(server);
     },
   };
-}
-
-function splitUrl(url: string): { path: string } {
-  return { path: new URL(url).pathname };
-}
-
-/** Runs one task after the other. */
-class Turns {
-  #last: Promise<void> = Promise.resolve();
-
-  take(task: () => Promise<void>): Promise<void> {
-    const turn = this.#last.then(task);
-    this.#last = turn.catch(() => {});
-    return turn;
-  }
 }
 
 function grantedScopes({ scopes = [] }: OidcServerOptions): readonly string[] {
@@ -228,11 +211,16 @@ function keepBooks(provider: Provider, book: FamilyBook): { codeExchanges: numbe
     if (grant_type !== "refresh_token" || !book.isRetired(String(refresh_token))) return;
     book.reused(String(refresh_token), { isForgiven: false });
   });
-  provider.on("server_error", ({ req }, error) => {
-    // A client that was killed in the middle of its request is no defect of the server.
-    if (!req.socket.destroyed) process.stderr.write(`${error.stack}\n`);
-  });
+  provider.on("server_error", (_ctx, error) => report(error));
+  // Koa's own event, which the provider's types leave out; without a listener Koa prints.
+  EventEmitter.prototype.on.call(provider, "error", report);
   return books;
+}
+
+function report(error: Error & { readonly code?: string }): void {
+  // A client that was killed in the middle of its request is no defect of the server.
+  if (error.code === "HPE_INVALID_EOF_STATE" || error.code === "ECONNRESET") return;
+  process.stderr.write(`${error.stack}\n`);
 }
 
 async function mintGrant(

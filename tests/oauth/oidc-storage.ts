@@ -38,6 +38,8 @@ export class OidcStorage {
   }
 }
 
+// Every answer is ready in the same turn of the event loop: the provider looks a token up and marks it used in
+// two steps, and no other request may come between them.
 class StoredModel implements Adapter {
   readonly #payloads = new Map<string, AdapterPayload>();
   readonly #grants = new Map<string, Set<string>>();

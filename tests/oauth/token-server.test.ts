@@ -1,8 +1,6 @@
 // The token server keeps the promises that tests of the broker rest on.
 
 import { expect, test } from "bun:test";
-import { once } from "node:events";
-import { connect } from "node:net";
 import { CLIENTS } from "./oauth-peer.ts";
 import { postRefresh, postToken } from "./peer-client.ts";
 import { startTokenServer } from "./token-server.ts";
@@ -128,21 +126,10 @@ test("a body that is not as agreed is refused", async () => {
   ).toBe(400);
   expect((await postToken(jsonPeer, {}, asJson(whole))).status).toBe(200);
   expect((await postRefresh(jsonPeer, refresh_token)).status).toBe(400);
-  const twice = new URLSearchParams(`client_id=${client_id}&refresh_token=a&refresh_token=b`);
+  const other = await peer.mintGrant();
+  const once = { client_id, grant_type: "refresh_token", refresh_token: other.refresh_token };
+  const twice = new URLSearchParams([...Object.entries(once), ["client_id", client_id]]);
   expect((await postToken(peer, {}, { body: twice })).status).toBe(400);
   expect((await postToken(peer, { grant_type: "password" })).status).toBe(400);
   expect((await fetch(peer.tokenEndpoint)).status).toBe(405);
-});
-
-test("a client that dies in the middle of its request harms nobody", async () => {
-  await using peer = await startTokenServer();
-  const { refresh_token } = await peer.mintGrant();
-  const socket = connect(Number(new URL(peer.issuer).port), "127.0.0.1");
-  const head = "POST /token HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n";
-  socket.write(`${head}content-type: application/x-www-form-urlencoded\r\n\r\ngrant_type=`);
-  while ((await peer.ledger()).tokenRequests === 0) await Bun.sleep(1);
-  socket.destroy();
-  await once(socket, "close");
-  expect((await postRefresh(peer, refresh_token)).status).toBe(200);
-  expect(await peer.ledger()).toMatchObject({ refreshes: 1 });
 });
