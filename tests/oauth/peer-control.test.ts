@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { CLIENTS } from "./oauth-peer.ts";
 import { spawnPeer } from "./peer-control.ts";
 import { postRefresh } from "./peer-client.ts";
 
@@ -38,6 +39,7 @@ test("a spawned OpenID server is announced with its URLs and refreshes what it m
   expect(peer.announcement).toMatchObject({
     authorizationEndpoint: `${peer.issuer}/auth`,
     revocationEndpoint: `${peer.issuer}/token/revocation`,
+    clients: CLIENTS,
   });
 });
 

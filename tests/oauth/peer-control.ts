@@ -6,6 +6,7 @@ import * as z from "zod";
 import { FaultSchema } from "./faults.ts";
 import {
   CLIENT_KINDS,
+  CLIENTS,
   FamilySchema,
   LedgerSchema,
   MintedGrantSchema,
@@ -57,7 +58,7 @@ export async function runPeerProcess(peer: OAuthPeer): Promise<void> {
     error: (error) => Response.json({ error: error.message }, { status: 400 }),
   });
   const control = `http://127.0.0.1:${server.port}`;
-  process.stdout.write(`${JSON.stringify({ ...peer, control })}\n`);
+  process.stdout.write(`${JSON.stringify({ ...peer, clients: CLIENTS, control })}\n`);
   // Ends with the parent, even one that was killed.
   for await (const _ of Bun.stdin.stream());
   await server.stop(true);
@@ -67,7 +68,7 @@ export async function runPeerProcess(peer: OAuthPeer): Promise<void> {
 /** A peer in another process. */
 export interface PeerProcess extends OAuthPeer {
   readonly pid: number;
-  /** What it printed: its URLs, by name. */
+  /** What it printed: its URLs, by name, and its clients. */
   readonly announcement: Announcement;
 }
 
