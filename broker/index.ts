@@ -5,6 +5,11 @@ export { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
 export { authBrokerUrl, brokerBind, brokerKeys } from "./config.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
+export {
+  importCredentials,
+  type ImportItem,
+  type ImportOptions,
+} from "./import/import-credentials.ts";
 export { openRegistry } from "./oauth/registry.ts";
 export { type ListedCredential, type ListedProvider, listProviders } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";

@@ -2,11 +2,11 @@
 // Refuses to create anything: a home without a vault simply has no stored credential. Holds no secret.
 
 import { existsSync } from "node:fs";
-import { type Environment, homeDirectory } from "#platform";
+import { type Config, type Environment, homeDirectory } from "#platform";
 import { environmentKeys } from "./environment-keys.ts";
 import type { OAuthRules } from "./oauth/descriptor.ts";
-import type { ProviderRegistry, RegisteredProvider } from "./oauth/registry.ts";
-import { Vault } from "./vault/vault.ts";
+import { openRegistry, type RegisteredProvider } from "./oauth/registry.ts";
+import { openVault } from "./vault/open-vault.ts";
 import { vaultPath } from "./vault/vault-file.ts";
 
 /** A way to get a credential; `key` is a browser round trip that ends in an API key. */
@@ -43,8 +43,9 @@ export interface ListedProvider {
 }
 
 /** Every registered provider, then those that only the vault knows. Throws what opening the vault throws. */
-export function listProviders(env: Environment, registry: ProviderRegistry): ListedProvider[] {
-  const stored = Map.groupBy(storedRows(homeDirectory(env)), ({ provider }) => provider);
+export async function listProviders(config: Config, env: Environment): Promise<ListedProvider[]> {
+  const registry = openRegistry(config);
+  const stored = Map.groupBy(await storedRows(config, env), ({ provider }) => provider);
   const offered = new Map(
     environmentKeys(env, registry).map(({ provider, variable }) => [provider, variable]),
   );
@@ -82,9 +83,12 @@ function undescribed(id: string, credentials: readonly ListedCredential[]): List
   return { id, name: id, origin: "unknown", ...nothing, credentials };
 }
 
-function storedRows(home: string): { provider: string; listed: ListedCredential }[] {
-  if (!existsSync(vaultPath(home))) return [];
-  const vault = Vault.open(home);
+async function storedRows(
+  config: Config,
+  env: Environment,
+): Promise<{ provider: string; listed: ListedCredential }[]> {
+  if (!existsSync(vaultPath(homeDirectory(env)))) return [];
+  const vault = await openVault({ config, env });
   try {
     const active = vault.read().credentials;
     const ends = new Map(

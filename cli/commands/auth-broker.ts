@@ -19,4 +19,5 @@ Examples:
   serve                       run the broker until Ctrl-C
   token                       print the bearer that its clients send
   list                        every provider, and what the vault holds of it, without secrets
+  import FILE                 bring in another program's credential files
   status                      ask the configured broker whether it answers`;

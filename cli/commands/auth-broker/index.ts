@@ -21,6 +21,11 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
     load: async () => (await import("./list.ts")).listSubcommand,
   },
   {
+    name: "import",
+    summary: "bring in credential files of CLIProxyAPI, Codex, Claude Code and the Gemini CLI",
+    load: async () => (await import("./import.ts")).importSubcommand,
+  },
+  {
     name: "status",
     summary: "ask the configured broker, else this host's, whether it answers; exit code 4 if not",
     load: async () => (await import("./status.ts")).statusSubcommand,

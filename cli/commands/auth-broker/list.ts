@@ -7,7 +7,6 @@ import {
   type ListedCredential,
   type ListedProvider,
   listProviders,
-  openRegistry,
 } from "#broker";
 import type { Config } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
@@ -28,9 +27,9 @@ export const listSubcommand: Subcommand = {
       .option("--config <file>", "read this configuration file over the others")
       .option("--json", "print JSON")
       .action(({ json, config: file }: { json?: boolean; config?: string }) =>
-        withBrokerErrors(() => {
+        withBrokerErrors(async () => {
           const config = context.loadConfig({}, file);
-          const providers = listProviders(context.env, openRegistry(config));
+          const providers = await listProviders(config, context.env);
           if (json) return context.stdout(`${JSON.stringify(providers)}\n`);
           context.stdout(providersTable(providers, { nowMs: Date.now() }));
           context.stderr(hints(providers, config));
