@@ -2,7 +2,9 @@
 // Consumers that only need credentials use #broker/client, which can open nothing.
 
 export { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
-export { authBrokerUrl, brokerBind, brokerKeys } from "./config.ts";
+export { authBrokerUrl, brokerBind, brokerKeys, vaultKey } from "./config.ts";
+export { backUp } from "./backup/backup.ts";
+export { restore } from "./backup/restore.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
 export {
@@ -14,6 +16,7 @@ export { openRegistry } from "./oauth/registry.ts";
 export { type ListedCredential, type ListedProvider, listProviders } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
 export { type CredentialSummary, Vault } from "./vault/vault.ts";
-export { openVault } from "./vault/open-vault.ts";
+export { openMasterKey, openVault, prepareNextKey } from "./vault/open-vault.ts";
+export { rekey } from "./vault/rekey.ts";
 export { vaultPath } from "./vault/vault-file.ts";
 export { VaultCredentials } from "./vault/vault-credentials.ts";

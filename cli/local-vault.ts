@@ -1,7 +1,8 @@
 // The vault of this host, for the length of one command; asks for its passphrase where it needs one.
 
-import { openVault, type Vault } from "#broker";
-import type { Config, Secret } from "#platform";
+import { existsSync } from "node:fs";
+import { openVault, type Vault, vaultPath } from "#broker";
+import { type Config, homeDirectory, type Secret } from "#platform";
 import { CliError } from "./cli-error.ts";
 import type { CommandContext } from "./command.ts";
 import { askSecret, canAsk } from "./terminal.ts";
@@ -20,6 +21,18 @@ export async function withLocalVault<T>(
   }
 }
 
+/** The same, but a home without a vault gets none: looking must not make one. */
+export async function withLocalVaultIfAny<T>(
+  context: CommandContext,
+  use: (vault: Vault | undefined) => T | Promise<T>,
+  options: { config?: Config } = {},
+): Promise<T> {
+  if (existsSync(vaultPath(homeDirectory(context.env)))) {
+    return withLocalVault(context, use, options);
+  }
+  return use(undefined);
+}
+
 /** The way to ask for the vault's passphrase; empty where nobody can be asked. */
 export function passphraseAsker(): {
   askPassphrase?: (options: { isNew: boolean }) => Promise<Secret>;
@@ -27,10 +40,13 @@ export function passphraseAsker(): {
   return canAsk() ? { askPassphrase } : {};
 }
 
-/** Asks for a passphrase, twice when a new one is being chosen. */
 async function askPassphrase({ isNew }: { isNew: boolean }): Promise<Secret> {
-  const first = await askSecret(isNew ? "New vault passphrase: " : "Vault passphrase: ");
-  if (!isNew) return first;
+  return isNew ? choosePassphrase() : askSecret("Vault passphrase: ");
+}
+
+/** Asks for a new passphrase, twice. Throws CliError when the two differ. */
+export async function choosePassphrase(): Promise<Secret> {
+  const first = await askSecret("New passphrase: ");
   const second = await askSecret("Once more: ");
   if (first.reveal() === second.reveal()) return first;
   throw new CliError("passphrase_mismatch", "the two passphrases differ; nothing was changed");

@@ -28,6 +28,7 @@ export {
 export { nearest } from "./nearest.ts";
 export { homeConfigFile, homeDirectory } from "./paths.ts";
 export {
+  createPrivateFile,
   ensurePrivateDirectory,
   PrivateFileError,
   type PrivateFileErrorCode,
@@ -72,6 +73,7 @@ export {
   type DatabaseErrorCode,
   type Migration,
   openDatabase,
+  openDatabaseImage,
 } from "./sqlite.ts";
 export { VERSION } from "./version.ts";
 export {

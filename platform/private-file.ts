@@ -34,6 +34,7 @@ export type PrivateFileErrorCode =
   | "wrong_owner"
   | "wrong_kind"
   | "too_large"
+  | "already_exists"
   | "io_failed";
 
 /**
@@ -93,6 +94,27 @@ export function writePrivateFile(path: string, content: string | Uint8Array): vo
   );
   if (existing !== undefined) refuseForeign(path, existing);
   withTemporary(path, content, (temporary) => renameSync(temporary, path));
+}
+
+/**
+ * Writes a new file, 0600 and durable, into any directory; leaves the directory as it is. Throws
+ * PrivateFileError `already_exists` when the name is taken, and then keeps what is there.
+ */
+export function createPrivateFile(path: string, content: string | Uint8Array): void {
+  const directory = dirname(resolve(path));
+  const temporary = join(directory, `.${basename(path)}.${crypto.randomUUID()}.tmp`);
+  io(path, "cannot be written", () => {
+    try {
+      writeDurably(temporary, content);
+      linkSync(temporary, path);
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      throw new PrivateFileError("already_exists", path, "is there already; choose another name");
+    } finally {
+      removeQuietly(temporary);
+    }
+    syncDirectory(directory);
+  });
 }
 
 /**

@@ -50,6 +50,7 @@ export class DatabaseError extends Error {
 }
 
 const IN_MEMORY = ":memory:";
+const WAL_FORMAT_AT = 18;
 const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const;
 
 /**
@@ -69,6 +70,21 @@ export function openDatabase(
     migrate(path, database, migrations);
     setSynchronous(path, database, synchronous);
   });
+}
+
+/** Opens the bytes of a database (see `serialize()`) in memory; nothing is written anywhere. Throws DatabaseError. */
+export function openDatabaseImage(bytes: Uint8Array): Database {
+  const image = Buffer.from(bytes);
+  // In memory there is no write-ahead log: the two format bytes must say so (SQLite file format §1.3.3).
+  image.fill(1, WAL_FORMAT_AT, WAL_FORMAT_AT + 2);
+  return openedAs(
+    "the database image",
+    () => new BetterSqlite3(image),
+    (database) => {
+      checkIntegrity("the database image", database);
+      database.pragma("trusted_schema = OFF");
+    },
+  );
 }
 
 /** The number of the last migration applied; 0 for an empty database. */
@@ -115,9 +131,14 @@ function opened(
   { readonly }: { readonly: boolean },
   use: (database: Database) => void,
 ): Database {
+  const open = () => new BetterSqlite3(path, { readonly, timeout: BUSY_TIMEOUT_MS });
+  return openedAs(path, open, use);
+}
+
+function openedAs(path: string, open: () => Database, use: (database: Database) => void): Database {
   let database: Database | undefined;
   try {
-    database = new BetterSqlite3(path, { readonly, timeout: BUSY_TIMEOUT_MS });
+    database = open();
     use(database);
     return database;
   } catch (error) {

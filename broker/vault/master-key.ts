@@ -15,24 +15,24 @@ export interface MasterKeySource {
   readonly pending?: PendingKey;
 }
 
-/** The key that a rekey is moving to. */
+/** The key that an interrupted rekey may have moved the vault to. */
 export interface PendingKey {
-  /** Keeps a key beside the current one, durably, before anything is sealed with it. */
-  write(key: Uint8Array): void;
-  /** The key kept so; undefined when there is none. */
+  /** The key; undefined when there is none. */
   read(): Uint8Array | undefined;
   /** Makes it the current one. */
   adopt(): void;
 }
 
-/** A new random key as text. */
-export function createKeyText(): string {
-  return formatKey(randomBytes(MASTER_KEY_BYTES));
+/** The key that a rekey moves the vault to; already kept durably wherever its source keeps keys. */
+export interface NextKey {
+  readonly key: Uint8Array;
+  /** Makes it the current one, once the vault is sealed with it. */
+  readonly adopt?: () => void;
 }
 
-/** A key as one line of base64url. */
-export function formatKey(key: Uint8Array): string {
-  return `${Buffer.from(key).toString("base64url")}\n`;
+/** A new random key as one line of base64url. */
+export function createKeyText(): string {
+  return `${randomBytes(MASTER_KEY_BYTES).toString("base64url")}\n`;
 }
 
 /** The key that a text holds; `name` says where it was read. Throws MasterKeyError `master_key_invalid`. */

@@ -67,6 +67,11 @@ export class Seal {
     }
   }
 
+  /** The key that seals this vault's backups. */
+  backupKey(): Uint8Array {
+    return deriveKey(this.#masterKey, "parley/vault/backup/1");
+  }
+
   /** The key under which a vault of this master key fingerprints, unless the vault holds another. */
   defaultIndexKey(): Uint8Array {
     return deriveKey(this.#masterKey, "parley/vault/fingerprint/1");

@@ -60,12 +60,26 @@ export class VaultFile {
     const seal = new Seal(masterKey.read({ mayCreate: !existsSync(path) }));
     // FULL: in WAL mode NORMAL loses acknowledged commits at a power failure.
     const database = openDatabase(path, { migrations: VAULT_MIGRATIONS, synchronous: "FULL" });
+    return VaultFile.over(database, masterKey, seal);
+  }
+
+  /** The same over a database that is open already; it is closed when the key is not its own. */
+  static over(
+    database: Database,
+    masterKey: MasterKeySource,
+    seal: Seal = new Seal(masterKey.read({ mayCreate: false })),
+  ): VaultFile {
     try {
       return database.transaction(() => new VaultFile(database, masterKey, seal)).immediate();
     } catch (error) {
       database.close();
       throw error;
     }
+  }
+
+  /** Another database that the same key sealed, such as a copy of this one. */
+  sibling(database: Database): VaultFile {
+    return VaultFile.over(database, this.#source);
   }
 
   /** Seals and opens values; after a rekey by another process, under the new key. */

@@ -113,8 +113,15 @@ export class Vault {
    * Opens the vault of a home directory, making key and file on first use.
    * Throws MasterKeyError for a lost or wrong key and SealBroken for an altered row.
    */
-  static open(home: string, { nowMs = Date.now, masterKey }: VaultOptions = {}): Vault {
-    const file = VaultFile.open(home, { masterKey });
+  static open(home: string, { nowMs, masterKey }: VaultOptions = {}): Vault {
+    return Vault.over(VaultFile.open(home, { masterKey }), { nowMs });
+  }
+
+  /** The same over an open file; it is closed when a row is not what was written. */
+  static over(
+    file: VaultFile,
+    { nowMs = Date.now }: { nowMs?: (() => number) | undefined } = {},
+  ): Vault {
     try {
       const vault = new Vault(file, nowMs);
       vault.read();
@@ -284,6 +291,19 @@ export class Vault {
       .prepare<[], { atMs: number | null }>("SELECT quarantined_at_ms AS atMs FROM meta")
       .get();
     return row?.atMs ?? null;
+  }
+
+  /** Forbids every refresh until `unquarantine`. */
+  quarantine(): void {
+    this.#database.prepare("UPDATE meta SET quarantined_at_ms = ?").run(this.#nowMs());
+  }
+
+  /** Permits refreshes again; false when they were not forbidden. */
+  unquarantine(): boolean {
+    const { changes } = this.#database
+      .prepare("UPDATE meta SET quarantined_at_ms = NULL WHERE quarantined_at_ms IS NOT NULL")
+      .run();
+    return changes > 0;
   }
 
   /** Calls back after each change made through this object; returns the way to stop it. */

@@ -10,7 +10,6 @@ import {
   brokerBind,
   environmentKeys,
   openRegistry,
-  vaultPath,
 } from "#broker";
 import { BrokerClient, resolveBrokerConnection, resolveConfigValue } from "#broker/client";
 import { gatewayBind, listProviders, type ProviderConfig, providersKey } from "#gateway";
@@ -24,7 +23,7 @@ import {
   VERSION,
 } from "#platform";
 import { CliError } from "../cli-error.ts";
-import { withLocalVault } from "../local-vault.ts";
+import { withLocalVaultIfAny } from "../local-vault.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 
 /** One finding. */
@@ -146,14 +145,10 @@ function readConfig(context: CommandContext): { check: Check; value?: Config } {
 }
 
 async function checkVault(context: CommandContext, config: Config): Promise<Check> {
-  const { env } = context;
-  const home = homeDirectory(env);
-  if (!existsSync(vaultPath(home))) {
-    return { name: "vault", status: "ok", detail: "none yet; made on first use" };
-  }
   try {
-    const { length } = await withLocalVault(context, (vault) => vault.list(), { config });
-    return { name: "vault", status: "ok", detail: `opens; ${length} credentials` };
+    const rows = await withLocalVaultIfAny(context, (vault) => vault?.list(), { config });
+    const detail = rows ? `opens; ${rows.length} credentials` : "none yet; made on first use";
+    return { name: "vault", status: "ok", detail };
   } catch (error) {
     const fix = error instanceof BrokerError ? error.fix : undefined;
     return { name: "vault", status: "failed", detail: message(error), ...(fix && { fix }) };

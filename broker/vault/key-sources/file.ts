@@ -1,12 +1,11 @@
 // The default: `vault.key` beside the vault, mode 0600, made on first use.
 // Refuses to make a new key when a vault exists that only the lost one could open.
 
-import { renameSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { readOrCreatePrivateFile, readPrivateFile, writePrivateFile } from "#platform";
 import {
   createKeyText,
-  formatKey,
   type MasterKeySource,
   missingKey,
   parseKey,
@@ -20,38 +19,67 @@ export const fileKey: KeySource = {
   doc: "`file`: `vault.key` beside the vault, made on first use",
   accepts: (setting) => setting === "file",
   open: (_setting, { home }) => homeMasterKey(home),
+  prepare: (_setting, { home }) => {
+    const path = keyPath(home);
+    const text = createKeyText();
+    adoptIfAlone(nextPath(path), path);
+    writePrivateFile(nextPath(path), text);
+    return { key: parseKey(text, path), adopt: pendingFile(path).adopt };
+  },
 };
 
 /** The key file that a home directory keeps beside its vault. */
 export function homeMasterKey(home: string): MasterKeySource {
-  const path = join(home, "vault.key");
+  const path = keyPath(home);
+  const pending = pendingFile(path);
   return {
     name: path,
     read: ({ mayCreate }) => {
-      const bytes = mayCreate
-        ? readOrCreatePrivateFile(path, createKeyText)
-        : readPrivateFile(path);
-      if (bytes === undefined) throw missingKey(path);
-      return parseKey(Buffer.from(bytes).toString("latin1"), path);
+      if (mayCreate) return parseBytes(readOrCreatePrivateFile(path, createKeyText), path);
+      const bytes = readPrivateFile(path);
+      const key = bytes ? parseBytes(bytes, path) : pending.read();
+      if (key === undefined) throw missingKey(path);
+      return key;
     },
-    pending: pendingFile(path),
+    pending,
   };
 }
 
 function pendingFile(path: string): PendingKey {
-  const next = `${path}.next`;
+  const next = nextPath(path);
   return {
-    write: (key) => writePrivateFile(next, formatKey(key)),
     read: () => {
       const bytes = readPrivateFile(next);
-      return bytes && parseKey(Buffer.from(bytes).toString("latin1"), next);
+      return bytes && parseBytes(bytes, next);
     },
-    adopt: () => {
-      const bytes = readPrivateFile(next);
-      if (bytes === undefined) return;
-      // Written whole and durable, then the leftover is gone: a crash between the two leaves both, which agree.
-      writePrivateFile(path, bytes);
-      renameSync(next, path);
-    },
+    adopt: () => adoptFile(next, path),
   };
+}
+
+/** Puts a prepared file in the place of the current one; another process may have done so first. */
+export function adoptFile(next: string, path: string): void {
+  try {
+    renameSync(next, path);
+  } catch (error) {
+    const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (!isGone) throw error;
+  }
+}
+
+/** Settles a change that was interrupted, so that what it prepared is not written over while it may be in use. */
+export function adoptIfAlone(next: string, path: string): void {
+  if (!existsSync(path)) adoptFile(next, path);
+}
+
+/** Where what replaces a file is prepared. */
+export function nextPath(path: string): string {
+  return `${path}.next`;
+}
+
+function keyPath(home: string): string {
+  return join(home, "vault.key");
+}
+
+function parseBytes(bytes: Uint8Array, path: string): Uint8Array {
+  return parseKey(Buffer.from(bytes).toString("latin1"), path);
 }

@@ -3,7 +3,7 @@
 
 import type { Environment, Secret } from "#platform";
 import type { RunCommand } from "../../config-value.ts";
-import type { MasterKeySource } from "../master-key.ts";
+import type { MasterKeySource, NextKey } from "../master-key.ts";
 
 /** What a source may use. */
 export interface KeySourceWorld {
@@ -11,6 +11,8 @@ export interface KeySourceWorld {
   readonly env: Environment;
   /** The passphrase; `isNew` when one is being chosen. Throws when nobody can be asked. */
   readonly passphrase: (options: { isNew: boolean }) => Promise<Secret>;
+  /** A new key that the operator brings, for sources that we cannot write to. */
+  readonly newKey: () => Promise<Secret>;
   readonly run?: RunCommand;
 }
 
@@ -21,5 +23,8 @@ export interface KeySource {
   readonly doc: string;
   /** Whether a value of `vault.key` means this source. */
   accepts(setting: string): boolean;
+  /** The current key. */
   open(setting: string, world: KeySourceWorld): MasterKeySource | Promise<MasterKeySource>;
+  /** A new key for a rekey, durable before this returns. */
+  prepare(setting: string, world: KeySourceWorld): NextKey | Promise<NextKey>;
 }

@@ -16,4 +16,8 @@ export const literalKey: KeySource = {
     registerSecret(setting);
     return { name: NAME, read: () => parseKey(setting, NAME) };
   },
+  prepare: async (_setting, { newKey }) => {
+    const text = (await newKey()).reveal();
+    return { key: parseKey(text, "what was given as the new key") };
+  },
 };

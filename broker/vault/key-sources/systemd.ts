@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Environment } from "#platform";
 import { MasterKeyError } from "../../errors.ts";
 import { parseKey } from "../master-key.ts";
 import type { KeySource } from "./key-source.ts";
@@ -16,12 +17,20 @@ export const systemdKey: KeySource = {
   doc: `\`systemd\`: the service's credential \`${SYSTEMD_CREDENTIAL}\``,
   accepts: (setting) => setting === "systemd",
   open: (_setting, { env }) => {
-    const directory = env.CREDENTIALS_DIRECTORY;
-    if (!directory) throw unavailable("CREDENTIALS_DIRECTORY is not set");
-    const path = join(directory, SYSTEMD_CREDENTIAL);
+    const path = credentialPath(env);
     return { name: path, read: () => parseKey(readCredential(path), path) };
   },
+  prepare: (_setting, { env }) => {
+    const path = credentialPath(env);
+    return { key: parseKey(readCredential(path), path) };
+  },
 };
+
+function credentialPath(env: Environment): string {
+  const directory = env.CREDENTIALS_DIRECTORY;
+  if (!directory) throw unavailable("CREDENTIALS_DIRECTORY is not set");
+  return join(directory, SYSTEMD_CREDENTIAL);
+}
 
 function readCredential(path: string): string {
   try {

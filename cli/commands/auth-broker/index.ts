@@ -30,4 +30,24 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
     summary: "ask the configured broker, else this host's, whether it answers; exit code 4 if not",
     load: async () => (await import("./status.ts")).statusSubcommand,
   },
+  {
+    name: "rekey",
+    summary: "seal the vault by a new master key, or keep that key elsewhere",
+    load: async () => (await import("./rekey.ts")).rekeySubcommand,
+  },
+  {
+    name: "backup",
+    summary: "write the whole vault into one encrypted file",
+    load: async () => (await import("./backup.ts")).backupSubcommand,
+  },
+  {
+    name: "restore",
+    summary: "bring a backup back, in quarantine",
+    load: async () => (await import("./restore.ts")).restoreSubcommand,
+  },
+  {
+    name: "unquarantine",
+    summary: "let a restored vault refresh its credentials again",
+    load: async () => (await import("./restore.ts")).unquarantineSubcommand,
+  },
 ];

@@ -1,0 +1,31 @@
+// Moves a vault to another master key: every data key is sealed again, in one transaction, or none is.
+// Refuses to leave a moment in which no key at hand opens the vault: the next key is durable before it is used.
+
+import type { NextKey } from "./master-key.ts";
+import { Seal } from "./seal.ts";
+import { credentialPlace } from "./vault.ts";
+import type { VaultFile } from "./vault-file.ts";
+
+/** Seals the vault under another key; returns how many credentials it holds. Throws SealBroken, and then changes nothing. */
+export function rekey(file: VaultFile, { key, adopt }: NextKey): number {
+  const next = new Seal(key);
+  const count = file.database.transaction(() => rewrapAll(file, next)).immediate();
+  adopt?.();
+  return count;
+}
+
+interface SealedRow {
+  readonly id: number;
+  readonly sealed: Uint8Array;
+}
+
+function rewrapAll(file: VaultFile, next: Seal): number {
+  const { database, seal } = file;
+  const rows = database
+    .prepare<[], SealedRow>("SELECT id, sealed FROM credentials WHERE sealed IS NOT NULL")
+    .all();
+  const update = database.prepare("UPDATE credentials SET sealed = ? WHERE id = ?");
+  for (const { id, sealed } of rows) update.run(seal.rewrap(sealed, credentialPlace(id), next), id);
+  file.adoptSeal(next);
+  return rows.length;
+}

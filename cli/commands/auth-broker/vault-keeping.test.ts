@@ -1,0 +1,63 @@
+// The vault's key, backups and restores, as an operator runs them.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Vault } from "#broker";
+import { runAuthBroker } from "../auth-broker-under-test.ts";
+
+let home: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "parley-cli-vault-"));
+});
+
+afterEach(() => rmSync(home, { recursive: true }));
+
+const run = (args: readonly string[]) => runAuthBroker(args, { PARLEY_HOME: home });
+
+function store(provider: string, key: string): void {
+  const vault = Vault.open(home);
+  vault.upsert(provider, { type: "api_key", key });
+  vault.close();
+}
+
+describe("the vault's key and backups", () => {
+  test("rekey moves the key, and the vault opens again", async () => {
+    store("openai", "k-1");
+    const before = readFileSync(join(home, "vault.key"), "utf8");
+    const { stdout, error } = await run(["rekey", "--json"]);
+    expect([error, JSON.parse(stdout)]).toEqual([undefined, { credentials: 1, key: "file" }]);
+    expect(readFileSync(join(home, "vault.key"), "utf8")).not.toBe(before);
+    expect((await run(["list", "--json"])).stdout).toContain("openai");
+  });
+
+  test("rekey to a place that is none is refused and changes nothing", async () => {
+    store("openai", "k-1");
+    expect((await run(["rekey", "--to", "nowhere"])).error?.code).toBe("vault_key_invalid");
+    expect((await run(["list"])).error).toBeUndefined();
+  });
+
+  test("rekey to a command names it in the configuration and removes the file", async () => {
+    store("openai", "k-1");
+    writeFileSync(join(home, "elsewhere"), Buffer.alloc(32, 7).toString("base64url"));
+    const to = `!cat '${join(home, "elsewhere")}'`;
+    expect((await run(["rekey", "--to", to])).error).toBeUndefined();
+    expect(existsSync(join(home, "vault.key"))).toBe(false);
+    expect((await run(["list", "--json"])).stdout).toContain("openai");
+  });
+
+  test("a backup comes back in quarantine, and unquarantine ends that", async () => {
+    store("openai", "k-1");
+    const file = join(home, "a.backup");
+    expect((await run(["backup", file])).error).toBeUndefined();
+    await expect(run(["backup", file])).rejects.toThrow(/already/);
+    expect((await run(["restore", file])).error?.code).toBe("vault_exists");
+    const restored = await run(["restore", file, "--replace"]);
+    expect(restored.stdout).toContain("Restored 1 credentials");
+    expect(restored.stderr).toContain("unquarantine");
+    expect((await run(["unquarantine"])).stdout).toContain("refreshed again");
+    expect((await run(["unquarantine", "--json"])).stdout).toContain("false");
+  });
+});
