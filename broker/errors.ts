@@ -1,6 +1,11 @@
 // Every error the broker and its client throw on purpose: a stable code, what was wrong and, where
 // there is one, the fix. No message ever contains a secret, not even a part of one.
 
+import { redact } from "#platform";
+
+// A reason is one sentence; what is longer was not written for a person.
+const MAX_REASON_CHARS = 300;
+
 /** An error of this part; `fix` is one sentence for the operator. */
 export class BrokerError extends Error {
   readonly code: string;
@@ -64,12 +69,22 @@ export class BrokerProtocolError extends BrokerError {
   }
 }
 
-/** The broker understood the request and refused it; the message is the broker's own. */
+/**
+ * The broker understood the request and refused it; message and `code` are the broker's own, the code
+ * `broker_refused` where it gave none.
+ */
 export class BrokerRefused extends BrokerError {
   readonly status: number;
 
-  constructor(url: string, status: number, message: string) {
-    super("broker_refused", `the broker at ${url} answered ${status}: ${message}`);
+  constructor(
+    url: string,
+    status: number,
+    message: string,
+    { code }: { code?: string | undefined } = {},
+  ) {
+    const isCode = code !== undefined && /^[a-z][a-z0-9_]{0,63}$/.test(code);
+    const reason = redact(message.replace(/\p{Cc}/gu, " ")).slice(0, MAX_REASON_CHARS);
+    super(isCode ? code : "broker_refused", `the broker at ${url} answered ${status}: ${reason}`);
     this.status = status;
   }
 }

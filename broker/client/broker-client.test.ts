@@ -1,6 +1,9 @@
 // The client over real sockets: what it sends, what it accepts, and how it names what went wrong.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Secret } from "#platform";
 import {
   BrokerProtocolError,
@@ -9,6 +12,7 @@ import {
   BrokerUnreachable,
 } from "../errors.ts";
 import { BrokerClient } from "./broker-client.ts";
+import { ScriptedBroker } from "./scripted-broker.ts";
 
 const token = new Secret("plb_canary-token-0123456789");
 const snapshot = {
@@ -82,6 +86,20 @@ describe("a request", () => {
     expect(rows.map((row) => row.id)).toEqual([1]);
   });
 
+  test("goes over a Unix socket as it goes over TCP", async () => {
+    const home = mkdtempSync(join(tmpdir(), "parley-client-"));
+    const broker = new ScriptedBroker({ unix: join(home, "b.sock") });
+    const client = broker.client();
+    expect(client.url).toBe(`unix:${join(home, "b.sock")}`);
+    expect((await client.snapshot()).generation).toBe(1);
+    expect(broker.seen[0]?.headers.get("host")).toBe("localhost");
+    await broker.stop();
+    const gone = await failure(client.healthz());
+    expect(gone).toBeInstanceOf(BrokerUnreachable);
+    expect(gone.message).toContain(client.url);
+    rmSync(home, { recursive: true });
+  });
+
   test("ends when its signal aborts, with the reason of the abort", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const client = clientOf(() => {
@@ -99,6 +117,100 @@ describe("a request", () => {
 test("what a newer broker adds to an answer does no harm", async () => {
   const client = clientOf(() => Response.json({ ...snapshot, more: 1 }));
   expect((await client.fetchSnapshot())?.generation).toBe(snapshot.generation);
+});
+
+test("every endpoint is called as the protocol says, and its answer read", async () => {
+  const block = { providerKey: "p", blockScope: "all", blockedUntilMs: 9 };
+  const ok = { ok: true };
+  const usage = { generatedAt: 1, reports: [] };
+  const upload = { installId: "i", entries: [] };
+  const row = { id: 7, provider: "p", credential: { type: "api_key", key: "k" } };
+  const routes: [string, unknown, (client: BrokerClient) => Promise<unknown>, unknown][] = [
+    [
+      "POST /v1/credential/7/refresh ",
+      { entry: { ...row, identityKey: null } },
+      (c) => c.refreshCredential(7),
+      { ...row, identityKey: null },
+    ],
+    [
+      "POST /v1/credential/7/lease ",
+      { lease: { ...row, leasedUntilMs: 5 } },
+      (c) => c.leaseCredential(7),
+      { ...row, leasedUntilMs: 5 },
+    ],
+    [
+      'POST /v1/credential/7/disable {"cause":"c"}',
+      ok,
+      (c) => c.disableCredential(7, { cause: "c" }),
+      undefined,
+    ],
+    ["POST /v1/credential/7/disable {}", ok, (c) => c.disableCredential(7), undefined],
+    [
+      `POST /v1/credential/7/block ${JSON.stringify(block)}`,
+      ok,
+      (c) => c.blockCredential(7, block),
+      undefined,
+    ],
+    ["DELETE /v1/credential/7/blocks ", ok, (c) => c.clearBlocks(7), undefined],
+    [
+      'POST /v1/credential/7/limits {"headers":{"a":"1"}}',
+      ok,
+      (c) => c.reportLimits(7, { a: "1" }),
+      undefined,
+    ],
+    [
+      "GET /v1/credentials/disabled?provider=a%3Ab ",
+      { generatedAt: 1, disabled: [] },
+      (c) => c.disabledCredentials({ provider: "a:b" }),
+      { generatedAt: 1, disabled: [] },
+    ],
+    ["GET /v1/usage ", usage, (c) => c.usage(), usage],
+    [
+      "GET /v1/usage/history?sinceMs=5&provider=p ",
+      { generatedAt: 1, entries: [] },
+      (c) => c.usageHistory({ sinceMs: 5, provider: "p" }),
+      { generatedAt: 1, entries: [] },
+    ],
+    [
+      `POST /v1/usage/observed ${JSON.stringify(upload)}`,
+      ok,
+      (c) => c.reportUsage(upload),
+      undefined,
+    ],
+    [
+      "GET /v1/usage/clients?sinceMs=5 ",
+      { generatedAt: 1, clients: [] },
+      (c) => c.usageClients({ sinceMs: 5 }),
+      { generatedAt: 1, clients: [] },
+    ],
+    ["POST /v1/usage/stale ", ok, (c) => c.markUsageStale(), undefined],
+  ];
+  for (const [sent, answer, call, read] of routes) {
+    const seen: string[] = [];
+    const client = clientOf(async (request) => {
+      const { pathname, search } = new URL(request.url);
+      seen.push(`${request.method} ${pathname}${search} ${await request.text()}`);
+      return Response.json(answer);
+    });
+    expect(await call(client)).toEqual(read);
+    expect(seen).toEqual([sent]);
+  }
+});
+
+test("only a lease-only client says so, and only where it matters", async () => {
+  const seen: (string | null)[] = [];
+  clientOf((request) => {
+    seen.push(request.headers.get("parley-broker-mode"));
+    return Response.json(request.url.includes("snapshot") ? snapshot : { ok: true });
+  });
+  const url = `http://127.0.0.1:${servers[0]?.port}`;
+  for (const isLeaseOnly of [true, false]) {
+    const client = new BrokerClient({ url, token, isLeaseOnly });
+    await client.snapshot();
+    await client.fetchSnapshot();
+    await client.healthz();
+  }
+  expect(seen).toEqual(["lease", "lease", null, null, null, null]);
 });
 
 describe("a bad answer is an error of its own kind", () => {
@@ -122,6 +234,22 @@ describe("a bad answer is an error of its own kind", () => {
     const error = await failure(clientOf(() => new Response(body)).fetchSnapshot());
     expect(error).toBeInstanceOf(BrokerProtocolError);
     expect(error.message).not.toContain("canary");
+  });
+
+  test("a refusal keeps its status and its code, and is cut to one line of text", async () => {
+    const refusal = {
+      error: `no\r\n\u001b[2J Bearer canary-0123456789abcdef ${"x".repeat(999)}`,
+      code: "not_oauth",
+    };
+    const client = clientOf(() => Response.json(refusal, { status: 409 }));
+    const error = await failure(client.refreshCredential(1));
+    expect(error).toMatchObject({ status: 409, code: "not_oauth" });
+    expect(error.message).not.toMatch(/canary|\p{Cc}/u);
+    expect(error.message.length).toBeLessThan(400);
+    const odd = clientOf(() => Response.json({ error: "no", code: "Odd Code" }, { status: 502 }));
+    expect(await failure(odd.usage())).toMatchObject({ status: 502, code: "broker_refused" });
+    const html = clientOf(() => new Response("<html>", { status: 503 }));
+    expect(await failure(html.usage())).toMatchObject({ status: 503, code: "broker_refused" });
   });
 
   test("nobody listening: unreachable", async () => {

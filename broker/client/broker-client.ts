@@ -1,35 +1,39 @@
-// Talks to a broker over HTTP: health, snapshot, upload, and following changes by long-poll.
-// Trusts no answer: each is bounded and parsed, and an error never repeats what the answer held.
+// A broker's endpoints as calls: one method each, typed on both sides. Keeps no state beyond where the
+// broker is, and refuses an answer that is not what the protocol says.
 
-import { createOutbound, OutboundError, type Secret } from "#platform";
+import type { OutboundResponse } from "#platform";
 import {
+  BROKER_MODE_HEADER,
   BrokerHealth,
   type Credential,
+  type CredentialBlock,
   type CredentialEntry,
+  CredentialLeased,
+  CredentialRefreshed,
   CredentialSnapshot,
   CredentialUploaded,
-  parseJson,
+  DisabledCredentials,
+  LEASE_ONLY_MODE,
+  OkAnswer,
+  type ObservedUsageUpload,
+  UsageClients,
+  UsageHistory,
+  UsageReports,
 } from "#wire";
-import { z } from "zod";
+import { BrokerProtocolError } from "../errors.ts";
 import {
-  BrokerProtocolError,
-  BrokerRefused,
-  BrokerUnauthorized,
-  BrokerUnreachable,
-} from "../errors.ts";
+  ANSWER_TIMEOUT_MS,
+  BrokerTransport,
+  type BrokerTransportOptions,
+} from "./broker-transport.ts";
 
-/** Largest answer read from a broker, in bytes. */
-export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-/** How long a broker may take to answer, beyond the time it was asked to wait, in ms. */
-export const ANSWER_TIMEOUT_MS = 10_000;
+/** How long a refresh or a usage report may take, in ms: the broker asks the provider meanwhile. */
+export const PROVIDER_TIMEOUT_MS = 60_000;
 
-/** How a client reaches its broker. */
-export interface BrokerClientOptions {
-  /** Base URL, e.g. `http://127.0.0.1:8765`. */
-  readonly url: string;
-  readonly token: Secret;
-  /** Stands in for the network in tests. */
-  readonly fetch?: typeof fetch;
+/** How a client reaches its broker, and what it wants to be given there. */
+export interface BrokerClientOptions extends BrokerTransportOptions {
+  /** Asks for leases instead of API keys; a broker that knows no leases gives keys all the same. */
+  readonly isLeaseOnly?: boolean;
 }
 
 /** A snapshot request; `waitMs` makes the broker hold the answer until it differs from `generation`. */
@@ -39,136 +43,216 @@ export interface SnapshotRequest {
   readonly signal?: AbortSignal;
 }
 
-const Refusal = z.looseObject({ error: z.string() });
-
-interface Answer {
-  readonly status: number;
-  readonly bytes: Uint8Array;
-}
-
-interface Call {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+/** Gives a call up. */
+export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly waitMs?: number;
 }
 
-/** A client of one broker. */
-export class BrokerClient {
-  /** The broker's base URL, without a slash at its end. */
-  readonly url: string;
-  readonly #token: Secret;
-  readonly #outbound: ReturnType<typeof createOutbound>;
+/** An open snapshot stream. */
+export interface OpenStream {
+  /** The next bytes; undefined at the end. Throws what a call throws. */
+  read(): Promise<Uint8Array | undefined>;
+  close(): void;
+}
 
-  constructor({ url, token, fetch }: BrokerClientOptions) {
-    this.url = baseUrl(url);
-    this.#token = token;
-    this.#outbound = createOutbound({ ...(fetch && { fetch }) });
+/** A client of one broker. Every call throws a BrokerError, or the reason its signal was aborted with. */
+export class BrokerClient {
+  readonly #transport: BrokerTransport;
+  readonly #modeHeaders: Readonly<Record<string, string>>;
+  /** True when the client asks for leases instead of API keys. */
+  readonly isLeaseOnly: boolean;
+
+  constructor({ isLeaseOnly = false, ...options }: BrokerClientOptions) {
+    this.#transport = new BrokerTransport(options);
+    this.isLeaseOnly = isLeaseOnly;
+    this.#modeHeaders = isLeaseOnly ? { [BROKER_MODE_HEADER]: LEASE_ONLY_MODE } : {};
+  }
+
+  /** The broker's URL, without a slash at its end. */
+  get url(): string {
+    return this.#transport.url;
   }
 
   /** Whether the broker answers, and its version. Sends no token. */
-  async healthz({ signal }: { signal?: AbortSignal } = {}): Promise<BrokerHealth> {
-    return this.#parse(BrokerHealth, await this.#send("/v1/healthz", { signal }));
+  healthz({ signal }: CallOptions = {}): Promise<BrokerHealth> {
+    return this.#transport.ask(BrokerHealth, "/v1/healthz", { signal, isPublic: true });
+  }
+
+  /** The redacted snapshot. */
+  snapshot({ signal }: CallOptions = {}): Promise<CredentialSnapshot> {
+    const call = { signal, headers: this.#modeHeaders };
+    return this.#transport.ask(CredentialSnapshot, "/v1/snapshot", call);
   }
 
   /** The redacted snapshot; undefined when it is still the given generation. */
-  async fetchSnapshot(request: SnapshotRequest = {}): Promise<CredentialSnapshot | undefined> {
+  fetchSnapshot(request: SnapshotRequest = {}): Promise<CredentialSnapshot | undefined> {
     const { generation, waitMs, signal } = request;
-    const path = waitMs === undefined ? "/v1/snapshot" : `/v1/snapshot?wait=${waitMs}`;
-    const answer = await this.#sendWithToken(path, {
-      headers: generation === undefined ? {} : { "if-none-match": `"${generation}"` },
+    return this.#transport.askUnlessSame(
+      CredentialSnapshot,
+      withQuery("/v1/snapshot", { wait: waitMs }),
+      {
+        headers: {
+          ...this.#modeHeaders,
+          ...(generation !== undefined && { "if-none-match": `"${generation}"` }),
+        },
+        signal,
+        timeoutMs: (waitMs ?? 0) + ANSWER_TIMEOUT_MS,
+      },
+    );
+  }
+
+  /** Opens the snapshot stream; `silenceMs` without a byte end it with an error. */
+  async openStream({
+    lastEventId,
+    silenceMs,
+    signal,
+  }: {
+    lastEventId?: string | undefined;
+    silenceMs: number;
+    signal: AbortSignal;
+  }): Promise<OpenStream> {
+    const response = await this.#transport.open("/v1/snapshot/stream", {
+      headers: {
+        ...this.#modeHeaders,
+        accept: "text/event-stream",
+        ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+      },
       signal,
-      waitMs: waitMs ?? 0,
+      idleTimeoutMs: silenceMs,
+      maxBytes: Infinity,
     });
-    return answer.status === 304 ? undefined : this.#parse(CredentialSnapshot, answer);
+    this.#refuseOtherThanEvents(response);
+    const read = () => this.#transport.read(response, signal);
+    return { read, close: () => response.cancel() };
   }
 
   /** Stores a credential in the broker's vault; answers with the provider's rows, redacted. */
   async putCredential(
     provider: string,
     credential: Credential,
-    { signal }: { signal?: AbortSignal } = {},
+    { signal }: CallOptions = {},
   ): Promise<readonly CredentialEntry[]> {
-    const answer = await this.#sendWithToken("/v1/credential", {
+    const call = { method: "POST", body: { provider, credential }, signal } as const;
+    return (await this.#transport.ask(CredentialUploaded, "/v1/credential", call)).entries;
+  }
+
+  /** Has the broker refresh a grant; the row with its new access token. */
+  async refreshCredential(id: number, { signal }: CallOptions = {}): Promise<CredentialEntry> {
+    const call = { method: "POST", signal, timeoutMs: PROVIDER_TIMEOUT_MS } as const;
+    const path = `/v1/credential/${id}/refresh`;
+    return (await this.#transport.ask(CredentialRefreshed, path, call)).entry;
+  }
+
+  /** Asks for an API key for a while. */
+  async leaseCredential(
+    id: number,
+    { signal }: CallOptions = {},
+  ): Promise<CredentialLeased["lease"]> {
+    const path = `/v1/credential/${id}/lease`;
+    return (await this.#transport.ask(CredentialLeased, path, { method: "POST", signal })).lease;
+  }
+
+  /** Takes a credential out of service for everyone. */
+  async disableCredential(
+    id: number,
+    { cause, signal }: CallOptions & { cause?: string | undefined } = {},
+  ): Promise<void> {
+    const body = cause === undefined ? {} : { cause };
+    await this.#change(`/v1/credential/${id}/disable`, { method: "POST", body, signal });
+  }
+
+  /** What is left of disabled credentials, of one provider or of all. */
+  disabledCredentials({
+    provider,
+    signal,
+  }: CallOptions & { provider?: string } = {}): Promise<DisabledCredentials> {
+    const path = withQuery("/v1/credentials/disabled", { provider });
+    return this.#transport.ask(DisabledCredentials, path, { signal });
+  }
+
+  /** Tells every client to leave a credential alone for a while. */
+  async blockCredential(
+    id: number,
+    block: CredentialBlock,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    await this.#change(`/v1/credential/${id}/block`, { method: "POST", body: block, signal });
+  }
+
+  /** Lifts every cool-down of a credential. */
+  async clearBlocks(id: number, { signal }: CallOptions = {}): Promise<void> {
+    await this.#change(`/v1/credential/${id}/blocks`, { method: "DELETE", signal });
+  }
+
+  /** Hands back what a provider said about its limits; header names in lower case. */
+  async reportLimits(
+    id: number,
+    headers: Readonly<Record<string, string>>,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    await this.#change(`/v1/credential/${id}/limits`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ provider, credential }),
+      body: { headers },
       signal,
     });
-    return this.#parse(CredentialUploaded, answer).entries;
   }
 
-  #sendWithToken(path: string, call: Call): Promise<Answer> {
-    const authorization = `Bearer ${this.#token.reveal()}`;
-    return this.#send(path, { ...call, headers: { ...call.headers, authorization } });
+  /** How much of each account's allowance is used. */
+  usage({ signal }: CallOptions = {}): Promise<UsageReports> {
+    const call = { signal, timeoutMs: PROVIDER_TIMEOUT_MS };
+    return this.#transport.ask(UsageReports, "/v1/usage", call);
   }
 
-  async #send(path: string, { method = "GET", headers, body, signal, waitMs = 0 }: Call) {
-    const timeoutMs = waitMs + ANSWER_TIMEOUT_MS;
-    try {
-      const response = await this.#outbound.send({
-        url: this.url + path,
-        method,
-        headers: { accept: "application/json", ...headers },
-        ...(body !== undefined && { body }),
-        signal: signal ?? new AbortController().signal,
-        headersTimeoutMs: timeoutMs,
-        idleTimeoutMs: ANSWER_TIMEOUT_MS,
-        maxBytes: MAX_ANSWER_BYTES,
-      });
-      return { status: response.status, bytes: await response.bytes() };
-    } catch (cause) {
-      signal?.throwIfAborted();
-      throw this.#callError(cause);
-    }
+  /** What the broker has recorded about allowances, oldest first. */
+  usageHistory({
+    sinceMs,
+    provider,
+    signal,
+  }: CallOptions & { sinceMs?: number; provider?: string } = {}): Promise<UsageHistory> {
+    const path = withQuery("/v1/usage/history", { sinceMs, provider });
+    return this.#transport.ask(UsageHistory, path, { signal });
   }
 
-  #callError(cause: unknown): Error {
-    if (!(cause instanceof OutboundError)) {
-      return new BrokerUnreachable(this.url, "the call failed", { cause });
-    }
-    const hasAnswered = /^(?:redirect_refused|too_large|bad_encoding)$/.test(cause.code);
-    return hasAnswered
-      ? new BrokerProtocolError(this.url, cause.message, { cause })
-      : new BrokerUnreachable(this.url, cause.message, { cause });
+  /** Uploads what this client used. Never repeated by itself: it would count twice. */
+  async reportUsage(upload: ObservedUsageUpload, { signal }: CallOptions = {}): Promise<void> {
+    const call = { method: "POST", body: upload, signal, isRepeatable: false } as const;
+    await this.#change("/v1/usage/observed", call);
   }
 
-  #parse<T>(schema: z.ZodType<T>, { status, bytes }: Answer): T {
-    if (status === 401) throw new BrokerUnauthorized(this.url);
-    const json = this.#readJson(bytes, status);
-    if (status !== 200) {
-      const refusal = Refusal.safeParse(json);
-      throw new BrokerRefused(this.url, status, refusal.success ? refusal.data.error : "no reason");
-    }
-    const result = schema.safeParse(json);
-    if (result.success) return result.data;
-    // Only the place is named: the message of an issue may quote what the answer held.
-    const where = result.error.issues[0]?.path.join(".") || "the body";
-    throw new BrokerProtocolError(this.url, `${where} is not what the protocol says`);
+  /** What each client used. */
+  usageClients({
+    sinceMs,
+    signal,
+  }: CallOptions & { sinceMs?: number } = {}): Promise<UsageClients> {
+    return this.#transport.ask(UsageClients, withQuery("/v1/usage/clients", { sinceMs }), {
+      signal,
+    });
   }
 
-  #readJson(bytes: Uint8Array, status: number): unknown {
-    try {
-      return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    } catch {
-      throw new BrokerProtocolError(this.url, `status ${status} with a body that is not JSON`);
-    }
+  /** Has the broker ask the providers anew. */
+  async markUsageStale({ signal }: CallOptions = {}): Promise<void> {
+    await this.#change("/v1/usage/stale", { method: "POST", signal });
+  }
+
+  async #change(path: string, call: Parameters<BrokerTransport["ask"]>[2]): Promise<void> {
+    await this.#transport.ask(OkAnswer, path, call);
+  }
+
+  #refuseOtherThanEvents(response: OutboundResponse): void {
+    const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+    if (response.status === 200 && type === "text/event-stream") return;
+    response.cancel();
+    throw new BrokerProtocolError(this.url, "the snapshot stream is not an event stream");
   }
 }
 
-function baseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isUsable =
-    url !== undefined &&
-    /^https?:$/.test(url.protocol) &&
-    !url.username &&
-    !url.password &&
-    !url.search &&
-    !url.hash;
-  if (isUsable) return url.href.replace(/\/+$/, "");
-  throw new BrokerProtocolError(
-    "the configured URL",
-    "it must be http(s)://host:port, nothing more",
-  );
+function withQuery(
+  path: string,
+  values: Readonly<Record<string, string | number | undefined>>,
+): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  return query.size === 0 ? path : `${path}?${query}`;
 }
