@@ -2,21 +2,20 @@
 // Refuses to hammer: failures, and answers that come back unasked, are followed by a growing pause.
 
 import type { CredentialSnapshot } from "#wire";
+import { pauseMs, type Sleep, sleepUnlessAborted } from "./back-off.ts";
 import type { BrokerClient } from "./broker-client.ts";
 
 /** How long the broker is asked to hold a request that has no news, in ms. */
 export const LONG_POLL_MS = 30_000;
-/** First pause after a failure, in ms; each further one doubles it. */
-export const FIRST_PAUSE_MS = 500;
-/** Longest pause after a failure, in ms. */
-export const MAX_PAUSE_MS = 30_000;
 
 /** What following needs beside its client; clock and dice are injected by tests. */
 export interface FollowOptions {
   /** Where to continue from; without it, the first answer is the whole snapshot. */
   readonly generation?: number;
   readonly onError?: (error: unknown) => void;
-  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** The broker has answered, with news or without. */
+  readonly onContact?: () => void;
+  readonly sleep?: Sleep;
   readonly random?: () => number;
 }
 
@@ -25,13 +24,16 @@ export async function follow(
   client: Pick<BrokerClient, "fetchSnapshot">,
   onSnapshot: (snapshot: CredentialSnapshot) => void,
   signal: AbortSignal,
-  { generation, onError = () => {}, sleep = pause, random = Math.random }: FollowOptions = {},
+  options: FollowOptions = {},
 ): Promise<void> {
+  const { generation, onError = () => {}, onContact = () => {} } = options;
+  const { sleep = sleepUnlessAborted, random = Math.random } = options;
   let seen = generation;
   let failures = 0;
   while (!signal.aborted) {
     try {
       const snapshot = await client.fetchSnapshot(snapshotRequest(seen, signal));
+      onContact();
       // The same generation at once means a broker that does not hold requests.
       const isNews = snapshot !== undefined && snapshot.generation !== seen;
       failures = snapshot === undefined || isNews ? 0 : failures + 1;
@@ -50,22 +52,4 @@ export async function follow(
 
 function snapshotRequest(seen: number | undefined, signal: AbortSignal) {
   return seen === undefined ? { signal } : { generation: seen, waitMs: LONG_POLL_MS, signal };
-}
-
-// Jitter of ±25 %: a thousand clients must not return in the same millisecond.
-function pauseMs(failures: number, random: () => number): number {
-  const ms = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 16));
-  return Math.round(ms * (0.75 + random() / 2));
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const done = () => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", done);
-    resolve();
-  };
-  const timer = setTimeout(done, ms);
-  signal.addEventListener("abort", done, { once: true });
-  return promise;
 }
