@@ -76,11 +76,47 @@ export const vaultPassphrase = defineKey({
   isSecret: true,
 });
 
+/** How old a cached snapshot may be when a client starts from it, in ms. */
+export const authBrokerSnapshotTtl = defineKey({
+  name: "auth.broker.snapshotTtlMs",
+  schema: z.int().min(0),
+  default: 3_600_000,
+  doc: "How old the cached snapshot of that broker may be to start from, in ms; 0 keeps none.",
+  env: "PARLEY_AUTH_BROKER_SNAPSHOT_TTL_MS",
+  placeholder: "<ms>",
+  project: "refused",
+});
+
+/** Where that snapshot is cached; empty for the default place. */
+export const authBrokerSnapshotCache = defineKey({
+  name: "auth.broker.snapshotCache",
+  schema: z.string(),
+  default: "",
+  doc: "File of the cached snapshot, encrypted; empty for cache/auth-broker-snapshot.enc in the home directory.",
+  env: "PARLEY_AUTH_BROKER_SNAPSHOT_CACHE",
+  placeholder: "<file>",
+  project: "refused",
+});
+
+/** Whether the gateway leases API keys for minutes instead of holding them for good. */
+export const authBrokerLease = defineKey({
+  name: "auth.broker.lease",
+  schema: z.boolean(),
+  default: true,
+  doc: "Whether the gateway leases API keys from that broker for minutes at a time instead of holding them; leased keys are never cached.",
+  env: "PARLEY_AUTH_BROKER_LEASE",
+  placeholder: "<true|false>",
+  project: "refused",
+});
+
 /** Every configuration key of this part. */
 export const brokerKeys = [
   brokerBind,
   authBrokerUrl,
   authBrokerToken,
+  authBrokerSnapshotTtl,
+  authBrokerSnapshotCache,
+  authBrokerLease,
   authProviders,
   vaultKey,
   vaultPassphrase,

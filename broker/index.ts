@@ -2,7 +2,7 @@
 // Consumers that only need credentials use #broker/client, which can open nothing.
 
 export { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
-export { authBrokerUrl, brokerBind, brokerKeys, vaultKey } from "./config.ts";
+export { authBrokerLease, authBrokerUrl, brokerBind, brokerKeys, vaultKey } from "./config.ts";
 export { backUp } from "./backup/backup.ts";
 export { restore } from "./backup/restore.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
@@ -12,12 +12,7 @@ export {
   type ImportItem,
   type ImportOptions,
 } from "./import/import-credentials.ts";
-export { installId } from "./oauth/install-id.ts";
-export { login, type LoggedIn, type LoginPrompts } from "./oauth/login.ts";
-export { loginRefusal } from "./oauth/login-policy.ts";
-export { callbackPorts, type LoginPlan, loginPlan } from "./oauth/login-plan.ts";
-export { openRegistry, type ProviderRegistry, type RegisteredProvider } from "./oauth/registry.ts";
-export { revokeGrant, type Revocation } from "./oauth/revoke.ts";
+export { openRegistry } from "./oauth/registry.ts";
 export { type ListedCredential, type ListedProvider, listProviders } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
 export { type CredentialSummary, Vault } from "./vault/vault.ts";

@@ -1,13 +1,20 @@
 // Where the broker is: configuration first, then this host's token file, and never a URL without a token.
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Environment, loadConfig } from "#platform";
+import { createLogger, type Environment, loadConfig, Secret } from "#platform";
 import { brokerKeys } from "../config.ts";
 import { BrokerError } from "../errors.ts";
-import { brokerTokenPath, resolveBrokerConnection } from "./connection.ts";
+import {
+  brokerSocketPath,
+  brokerTokenPath,
+  localBrokerUrl,
+  openSnapshotCache,
+  resolveBrokerConnection,
+} from "./connection.ts";
+import { ScriptedBroker } from "./scripted-broker.ts";
 
 let home: string;
 
@@ -55,4 +62,51 @@ test("a URL without any token is an error that names the file", async () => {
   expect(error).toBeInstanceOf(BrokerError);
   expect(error).toMatchObject({ code: "broker_token_missing" });
   expect((error as BrokerError).fix).toContain(brokerTokenPath(home));
+});
+
+test("this host's broker is reached by its socket, which no other user can squat, else at broker.bind", async () => {
+  const env = { PARLEY_HOME: home, PARLEY_BROKER_BIND: "0.0.0.0:9999" };
+  const config = loadConfig({ keys: brokerKeys, env, cwd: home });
+  expect(localBrokerUrl(config, env)).toBe("http://127.0.0.1:9999");
+  writeFileSync(brokerSocketPath(home), "");
+  expect(localBrokerUrl(config, env)).toBe("http://127.0.0.1:9999");
+  rmSync(brokerSocketPath(home));
+  const broker = new ScriptedBroker({ unix: brokerSocketPath(home) });
+  expect(localBrokerUrl(config, env)).toBe(`unix:${brokerSocketPath(home)}`);
+  await broker.stop();
+});
+
+test("a broker on a free port of its choosing has to be named", () => {
+  const env = { PARLEY_HOME: home, PARLEY_BROKER_BIND: "127.0.0.1:0" };
+  const config = loadConfig({ keys: brokerKeys, env, cwd: home });
+  expect(() => localBrokerUrl(config, env)).toThrow("port 0");
+});
+
+test("the cache is where, and as old as, the configuration says", () => {
+  const env = {
+    PARLEY_HOME: home,
+    HOME: home,
+    PARLEY_AUTH_BROKER_SNAPSHOT_CACHE: "~/elsewhere/s.enc",
+  };
+  const log = createLogger({ level: "silent" });
+  const given = { token: new Secret("plb_t"), url: "http://b.test", isLeaseOnly: false, log };
+  const snapshot = {
+    generation: 1,
+    generatedAt: Date.now(),
+    serverNowMs: 0,
+    refresher: { enabled: false, intervalMs: 0, skewMs: 0, nextSweepInMs: 0 },
+    credentials: [],
+  };
+  const write = (whole: Environment) => {
+    const config = loadConfig({ keys: brokerKeys, env: whole, cwd: home });
+    const cache = openSnapshotCache(config, whole, given);
+    cache.save(() => snapshot);
+    cache.close();
+  };
+  write({ ...env, PARLEY_AUTH_BROKER_SNAPSHOT_TTL_MS: "0" });
+  expect(existsSync(join(home, "elsewhere"))).toBe(false);
+  write(env);
+  expect(existsSync(join(home, "elsewhere", "s.enc"))).toBe(true);
+  write({ PARLEY_HOME: home });
+  expect(existsSync(join(home, "cache", "auth-broker-snapshot.enc"))).toBe(true);
 });

@@ -1,21 +1,33 @@
 // Finds the broker a client should use: URL and token from the configuration, the token also from the
 // file that a broker on this host keeps. Refuses a URL without a token instead of asking without one.
 
-import { join } from "node:path";
+import { lstatSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
 import {
   type Config,
   type Environment,
+  formatBindAddress,
   homeDirectory,
+  parseBindAddress,
   readPrivateFile,
   registerSecret,
   Secret,
 } from "#platform";
-import { authBrokerToken, authBrokerUrl } from "../config.ts";
+import {
+  authBrokerSnapshotCache,
+  authBrokerSnapshotTtl,
+  authBrokerToken,
+  authBrokerUrl,
+  brokerBind,
+} from "../config.ts";
 import { resolveConfigText, resolveConfigValue, type RunCommand } from "../config-value.ts";
 import { BrokerError } from "../errors.ts";
+import { SnapshotCache, snapshotCachePath, type SnapshotCacheOptions } from "./snapshot-cache.ts";
 
 /** Where a broker is and what it wants to hear. */
 export interface BrokerConnection {
+  /** `http(s)://host:port`, or `unix:/path` of a socket on this host. */
   readonly url: string;
   readonly token: Secret;
 }
@@ -23,6 +35,60 @@ export interface BrokerConnection {
 /** The token file that a broker keeps in its home directory. */
 export function brokerTokenPath(home: string): string {
   return join(home, "auth-broker.token");
+}
+
+/** The socket on which a broker listens for clients of its own host and user. */
+export function brokerSocketPath(home: string): string {
+  return join(home, "auth-broker.sock");
+}
+
+/**
+ * Where this host's own broker is: its socket if there is one, because beside a bind of 127.0.0.1 any user
+ * can take [::1] and wait for our token there; else broker.bind. Throws BrokerError `broker_port_unknown`
+ * when that has port 0.
+ */
+export function localBrokerUrl(config: Config, env: Environment): string {
+  const socket = brokerSocketPath(homeDirectory(env));
+  if (isOwnSocket(socket)) return `unix:${socket}`;
+  const { hostname, port } = parseBindAddress(config.get(brokerBind));
+  if (port === 0) {
+    throw new BrokerError(
+      "broker_port_unknown",
+      "broker.bind has port 0, so its port is not known",
+      {
+        fix: "Set auth.broker.url to the URL that the broker printed when it started.",
+      },
+    );
+  }
+  return `http://${formatBindAddress({ hostname: LOOPBACK_OF.get(hostname) ?? hostname, port })}`;
+}
+
+// A wildcard is an address to listen on, not one to connect to.
+const LOOPBACK_OF: ReadonlyMap<string, string> = new Map([
+  ["0.0.0.0", "127.0.0.1"],
+  ["::", "::1"],
+]);
+
+function isOwnSocket(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isSocket() === true && found.uid === (process.geteuid?.() ?? found.uid);
+}
+
+/** Opens the snapshot cache that the configuration describes. */
+export function openSnapshotCache(
+  config: Config,
+  env: Environment,
+  options: Omit<SnapshotCacheOptions, "path" | "ttlMs">,
+): SnapshotCache {
+  const chosen = config.get(authBrokerSnapshotCache).trim();
+  const home = homeDirectory(env);
+  // A shell leaves a quoted tilde alone, and a file of settings has none.
+  const path = chosen.replace(/^~(?=\/)/, () => env["HOME"] || homedir());
+  return new SnapshotCache({
+    ...options,
+    path: path === "" ? snapshotCachePath(home) : resolve(home, path),
+    ttlMs: config.get(authBrokerSnapshotTtl),
+  });
 }
 
 /**

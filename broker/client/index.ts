@@ -1,16 +1,30 @@
 // The door for consumers of credentials: what the gateway and other clients of a vault may import.
 // Refuses to let anything through that could open or change a vault file.
 
-export { BrokerClient, type BrokerClientOptions, type SnapshotRequest } from "./broker-client.ts";
+export {
+  BrokerClient,
+  type BrokerClientOptions,
+  type CallOptions,
+  type SnapshotRequest,
+} from "./broker-client.ts";
 export {
   type BrokerConnection,
+  brokerSocketPath,
   brokerTokenPath,
+  localBrokerUrl,
+  openSnapshotCache,
   resolveBrokerConnection,
   resolveBrokerToken,
 } from "./connection.ts";
 export { type CredentialSource } from "./credential-source.ts";
-export { follow, type FollowOptions } from "./follow.ts";
-export { RemoteCredentials, type RemoteCredentialsOptions } from "./remote-credentials.ts";
+export {
+  type ObservedRequest,
+  ObservedUsage,
+  type ObservedUsageOptions,
+} from "./observed-usage.ts";
+export { RemoteUsage, type RemoteUsageOptions } from "./remote-usage.ts";
+export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
+export { SnapshotCache, type SnapshotCacheOptions } from "./snapshot-cache.ts";
 export { resolveConfigValue, type RunCommand } from "../config-value.ts";
 export {
   BrokerError,

@@ -3,7 +3,7 @@
 
 import { isSameToken, type Outbound } from "#platform";
 import { isJsonObject } from "#wire";
-import type { JSONWebKeySet, JWTPayload } from "jose";
+import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import { z } from "zod";
 import type { IdTokenRules } from "./descriptor.ts";
 import { callEndpoint } from "./endpoint.ts";
@@ -47,14 +47,12 @@ export async function verifiedIdToken(
 
 async function verifiedClaims(
   token: string,
-  keys: JSONWebKeySet,
+  keys: ReturnType<typeof createLocalJWKSet>,
   rules: IdTokenRules,
   { clientId, nowMs }: ExpectedIdToken,
 ): Promise<JWTPayload> {
-  // Loaded here: most starts of the program verify nothing.
-  const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
   try {
-    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+    const { payload } = await jwtVerify(token, keys, {
       issuer: rules.issuer,
       audience: clientId,
       algorithms: rules.algorithms,
@@ -64,25 +62,25 @@ async function verifiedClaims(
     });
     return payload;
   } catch (error) {
-    throw invalid(reasonOf(error, errors));
+    throw invalid(reasonOf(error));
   }
 }
 
 async function fetchKeys(
   { jwksUrl }: IdTokenRules,
   { outbound, signal }: { outbound: Outbound; signal: AbortSignal },
-): Promise<JSONWebKeySet> {
+): Promise<ReturnType<typeof createLocalJWKSet>> {
   const headers = { accept: "application/json" };
   const answer = await callEndpoint(outbound, { url: jwksUrl, method: "GET", headers }, signal);
   const keySet = KeySet.safeParse(answer.json);
   if (answer.status === 200 && isJsonObject(answer.json) && keySet.success) {
-    return keySet.data;
+    return createLocalJWKSet(keySet.data);
   }
   throw invalid(`${answer.host} answered ${answer.status} instead of its keys`);
 }
 
 // The library's messages name claims and never values, but only these are known to.
-function reasonOf(error: unknown, errors: typeof import("jose").errors): string {
+function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return "it has expired";
   if (error instanceof errors.JWTClaimValidationFailed) return `its claim ${error.claim} is wrong`;
   if (error instanceof errors.JOSEAlgNotAllowed) return "its algorithm is not allowed";

@@ -1,17 +1,27 @@
 // `agent auth-gateway`: run a gateway on a broker's credentials, print its key, ask whether it answers.
 // Holds no provider credential of its own; without a configured broker it uses this host's.
 
-import { brokerBind, environmentKeys, openRegistry } from "#broker";
+import { authBrokerLease, environmentKeys, openRegistry } from "#broker";
 import {
   BrokerClient,
   type BrokerConnection,
-  RemoteCredentials,
+  localBrokerUrl,
+  openSnapshotCache,
+  RemoteVault,
   resolveBrokerConnection,
   resolveBrokerToken,
 } from "#broker/client";
 import { gatewayBind, GATEWAY_TOKEN_PREFIX, gatewayTokenPath, startGateway } from "#gateway";
 import { z } from "zod";
-import { createOutbound, readJson, readOrCreateToken, rotateToken, type Config } from "#platform";
+import {
+  type Config,
+  createOutbound,
+  type Environment,
+  type Logger,
+  readJson,
+  readOrCreateToken,
+  rotateToken,
+} from "#platform";
 import { CliError, EXIT_CODES } from "../cli-error.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { logLevel } from "../config-keys.ts";
@@ -45,7 +55,7 @@ export const authGatewayCommand: CliCommand = {
       .option("--json", "print one line of JSON when ready")
       .addHelpText(
         "after",
-        "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host.",
+        "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host. While it is\ndown the gateway starts from the snapshot it cached less than auth.broker.snapshotTtlMs ago.",
       );
     addKeyOptions(serve, serving);
     serve.action((options: ServeOptions) => {
@@ -80,7 +90,7 @@ async function serveGateway(
   const stopped = untilStopped(context.env);
   const connection =
     (await resolveBrokerConnection(config, env)) ?? (await localBroker(config, context));
-  const credentials = await unlessStopped(openCredentials(connection), stopped);
+  const credentials = await unlessStopped(openVault(connection, { config, env, log }), stopped);
   try {
     const offered = environmentKeys(env, openRegistry(config));
     const gateway = await startGateway({
@@ -104,9 +114,14 @@ async function serveGateway(
   }
 }
 
-async function openCredentials(connection: BrokerConnection): Promise<RemoteCredentials> {
+async function openVault(
+  connection: BrokerConnection,
+  { config, env, log }: { config: Config; env: Environment; log: Logger },
+): Promise<RemoteVault> {
+  const isLeaseOnly = config.get(authBrokerLease);
   try {
-    return await RemoteCredentials.open(new BrokerClient(connection));
+    const cache = openSnapshotCache(config, env, { ...connection, isLeaseOnly, log });
+    return await RemoteVault.open(new BrokerClient({ ...connection, isLeaseOnly }), { cache, log });
   } catch (cause) {
     const problem = `The broker at ${connection.url} cannot be used: ${message(cause)}`;
     throw new CliError("broker_unreachable", problem, {
@@ -117,9 +132,9 @@ async function openCredentials(connection: BrokerConnection): Promise<RemoteCred
   }
 }
 
-async function localBroker(config: Config, { env }: CommandContext) {
+async function localBroker(config: Config, { env }: CommandContext): Promise<BrokerConnection> {
   const token = await resolveBrokerToken(config, env);
-  if (token) return { url: `http://${config.get(brokerBind)}`, token };
+  if (token) return { url: localBrokerUrl(config, env), token };
   throw new CliError("no_broker", "No broker is configured, and this host has never run one.", {
     exitCode: EXIT_CODES.unreachable,
     hint: "Run `agent up` for broker and gateway together, or set auth.broker.url and auth.broker.token.",

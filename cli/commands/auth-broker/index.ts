@@ -11,16 +11,6 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
     load: async () => (await import("./serve.ts")).serveSubcommand,
   },
   {
-    name: "login",
-    summary: "log in to a provider, or store its API key",
-    load: async () => (await import("./login.ts")).loginSubcommand,
-  },
-  {
-    name: "logout",
-    summary: "remove every credential of a provider, and tell the provider",
-    load: async () => (await import("./logout.ts")).logoutSubcommand,
-  },
-  {
     name: "token",
     summary: "print the token that the broker's clients send",
     load: async () => (await import("./token.ts")).tokenSubcommand,

@@ -1,13 +1,14 @@
 // `agent auth-broker status`: asks the configured broker, else this host's, whether it answers.
 
-import { BrokerError, brokerBind } from "#broker";
+import { BrokerError } from "#broker";
 import {
   BrokerClient,
   BrokerUnauthorized,
+  localBrokerUrl,
   resolveBrokerConnection,
   resolveBrokerToken,
 } from "#broker/client";
-import { type Config, formatBindAddress, parseBindAddress, Secret } from "#platform";
+import { type Config, Secret } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../../cli-error.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
@@ -41,7 +42,7 @@ interface BrokerStatus {
 async function askBroker(config: Config, context: CommandContext): Promise<BrokerStatus> {
   const configured = await resolveBrokerConnection(config, context.env);
   const token = configured?.token ?? (await resolveBrokerToken(config, context.env));
-  const url = configured?.url ?? localUrl(config);
+  const url = configured?.url ?? localBrokerUrl(config, context.env);
   const nothing = { url, isReachable: false, version: null, generation: null, credentials: null };
   const client = new BrokerClient({ url, token: token ?? new Secret("") });
   let known: BrokerStatus = nothing;
@@ -49,31 +50,12 @@ async function askBroker(config: Config, context: CommandContext): Promise<Broke
     const health = await client.healthz();
     known = { ...nothing, isReachable: true, version: health.version ?? null };
     if (!token) return { ...known, problem: new BrokerUnauthorized(url) };
-    const snapshot = await client.fetchSnapshot();
-    if (!snapshot) return known;
-    const { generation, credentials } = snapshot;
+    const { generation, credentials } = await client.snapshot();
     return { ...known, generation, credentials: credentials.length };
   } catch (error) {
     if (error instanceof BrokerError) return { ...known, problem: error };
     throw error;
   }
-}
-
-// A wildcard is an address to listen on, not one to connect to.
-const LOOPBACK_OF: ReadonlyMap<string, string> = new Map([
-  ["0.0.0.0", "127.0.0.1"],
-  ["::", "::1"],
-]);
-
-function localUrl(config: Config): string {
-  const { hostname, port } = parseBindAddress(config.get(brokerBind));
-  if (port === 0) {
-    throw new CliError("broker_port_unknown", "broker.bind has port 0, so its port is not known", {
-      exitCode: EXIT_CODES.unreachable,
-      hint: "Set auth.broker.url to the URL that the broker printed when it started.",
-    });
-  }
-  return `http://${formatBindAddress({ hostname: LOOPBACK_OF.get(hostname) ?? hostname, port })}`;
 }
 
 function publicPart({ problem, ...status }: BrokerStatus): Record<string, unknown> {
