@@ -138,8 +138,10 @@ const IdentityRules = z.strictObject({
 const UsageLimitRule = z.strictObject({
   id: z.string().min(1),
   label: z.string().min(1),
-  /** Path of an array: one limit per item, with `{path}` in id and label filled from the item. */
+  /** Path of an array: one limit per item, with `{path}` in id and label filled from the item. `{windowLabel}` in a label is the window's length in words. */
   each: JsonPath.optional(),
+  /** Path → the text that must be there, else there is no such limit. */
+  where: z.record(JsonPath, z.string()).default({}),
   used: JsonPath.optional(),
   limit: JsonPath.optional(),
   remaining: JsonPath.optional(),
@@ -149,10 +151,22 @@ const UsageLimitRule = z.strictObject({
   usedPercent: JsonPath.optional(),
   /** 0–1. */
   remainingFraction: JsonPath.optional(),
+  /** 0–100. */
+  remainingPercent: JsonPath.optional(),
+  /** True where nothing is counted. */
+  unlimited: JsonPath.optional(),
+  /** True when requests are refused. One flag may stand for several limits, so numbers that leave room win over it. */
+  reached: JsonPath.optional(),
+  /** From the whole answer: when one is true, what is over the limit is paid for or let through. */
+  relief: z.array(JsonPath).default([]),
+  /** From the whole answer: when one is true, there is no relief. */
+  reliefEnd: z.array(JsonPath).default([]),
   /** Date text, epoch s or epoch ms. */
   resetsAt: JsonPath.optional(),
   resetsInS: JsonPath.optional(),
   windowS: z.union([JsonPath, z.int().positive()]).optional(),
+  /** The unit that `windowS` is in when it is not seconds: a text that holds `minute`, `hour`, `day` or `week`. */
+  windowUnit: JsonPath.optional(),
   unit: z.enum(["percent", "requests", "tokens", "usd", "credits"]).default("percent"),
 });
 
@@ -169,7 +183,7 @@ const UsageProbe = z.strictObject({
   appliesTo: z.array(z.enum(["api_key", "oauth"])).default(["oauth"]),
 });
 
-/** Limits that arrive as headers of ordinary answers; `{…}` in neither. */
+/** Limits that arrive as headers of ordinary answers: names in lower case; `{…}` in none. */
 const UsageHeaders = z.strictObject({
   id: z.string().min(1),
   label: z.string().min(1),
@@ -180,6 +194,8 @@ const UsageHeaders = z.strictObject({
   /** Epoch s, date text, or a duration such as `6m0s`. */
   resetsAt: z.string().optional(),
   windowS: z.int().positive().optional(),
+  /** Header with the window's length, in minutes. */
+  windowMinutes: z.string().optional(),
   unit: z.enum(["percent", "requests", "tokens", "usd", "credits"]).default("percent"),
 });
 
@@ -225,6 +241,12 @@ export type KeyMintingFlow = z.output<typeof KeyMintingFlow>;
 export type Redirect = z.output<typeof Redirect>;
 /** How ID tokens are verified. */
 export type IdTokenRules = z.output<typeof IdTokenRules>;
+/** How a provider is asked about usage. */
+export type UsageProbe = z.output<typeof UsageProbe>;
+/** One limit in the answer to a probe. */
+export type UsageLimitRule = z.output<typeof UsageLimitRule>;
+/** One limit in the headers of an ordinary answer. */
+export type UsageHeaders = z.output<typeof UsageHeaders>;
 /** The OAuth side of a provider. */
 export type OAuthRules = z.output<typeof OAuthRules>;
 

@@ -10,7 +10,7 @@ export const MAX_LIMIT_VALUE_CHARS = 1_024;
 /** Body of `POST /v1/credential/:id/limits`: header names in lower case. */
 export const LimitsUpload = z.strictObject({
   headers: z
-    .record(z.string().regex(/^[a-z0-9-]{1,128}$/), z.string().max(MAX_LIMIT_VALUE_CHARS))
+    .record(z.string().regex(/^[a-z0-9_-]{1,128}$/), z.string().max(MAX_LIMIT_VALUE_CHARS))
     .refine((headers) => Object.keys(headers).length <= MAX_LIMIT_HEADERS, {
       message: `must not hold more than ${MAX_LIMIT_HEADERS} headers`,
     }),

@@ -76,8 +76,18 @@ export const anthropic = {
         windowS: SEVEN_DAYS_S,
       },
       {
+        id: "7d:{scope.model.display_name}",
+        label: "7 days, {scope.model.display_name}",
+        each: "limits",
+        where: { kind: "weekly_scoped" },
+        usedPercent: "percent",
+        resetsAt: "resets_at",
+        windowS: SEVEN_DAYS_S,
+      },
+      {
         id: "extra",
         label: "Extra usage",
+        where: { "extra_usage.is_enabled": "true" },
         used: "extra_usage.used_credits",
         limit: "extra_usage.monthly_limit",
         unit: "credits",

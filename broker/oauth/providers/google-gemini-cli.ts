@@ -59,6 +59,7 @@ export const googleGeminiCli = {
         remaining: "remainingAmount",
         remainingFraction: "remainingFraction",
         resetsAt: "resetTime",
+        unit: "requests",
       },
     ],
   },

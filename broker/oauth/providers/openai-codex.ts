@@ -5,6 +5,13 @@ import type { ProviderDescriptorInput } from "../descriptor.ts";
 
 const TOKEN_URL = "https://auth.openai.com/oauth/token";
 
+// Credits of the account pay for what is over a limit, until they may not.
+const REACHED = {
+  reached: "rate_limit.limit_reached",
+  relief: ["credits.has_credits", "credits.unlimited"],
+  reliefEnd: ["credits.overage_limit_reached", "spend_control.reached"],
+};
+
 /** https://github.com/openai/codex (codex-rs/login) */
 export const openaiCodex = {
   id: "openai-codex",
@@ -60,14 +67,18 @@ export const openaiCodex = {
         label: "Primary window",
         usedPercent: "rate_limit.primary_window.used_percent",
         resetsAt: "rate_limit.primary_window.reset_at",
+        resetsInS: "rate_limit.primary_window.reset_after_seconds",
         windowS: "rate_limit.primary_window.limit_window_seconds",
+        ...REACHED,
       },
       {
         id: "secondary",
         label: "Secondary window",
         usedPercent: "rate_limit.secondary_window.used_percent",
         resetsAt: "rate_limit.secondary_window.reset_at",
+        resetsInS: "rate_limit.secondary_window.reset_after_seconds",
         windowS: "rate_limit.secondary_window.limit_window_seconds",
+        ...REACHED,
       },
       {
         id: "additional:{limit_name}",
@@ -75,7 +86,9 @@ export const openaiCodex = {
         each: "additional_rate_limits",
         usedPercent: "rate_limit.primary_window.used_percent",
         resetsAt: "rate_limit.primary_window.reset_at",
+        resetsInS: "rate_limit.primary_window.reset_after_seconds",
         windowS: "rate_limit.primary_window.limit_window_seconds",
+        ...REACHED,
       },
     ],
     metadata: { plan: "plan_type", credits: "credits.balance" },
@@ -86,12 +99,14 @@ export const openaiCodex = {
       label: "Primary window",
       usedPercent: "x-codex-primary-used-percent",
       resetsAt: "x-codex-primary-reset-at",
+      windowMinutes: "x-codex-primary-window-minutes",
     },
     {
       id: "secondary",
       label: "Secondary window",
       usedPercent: "x-codex-secondary-used-percent",
       resetsAt: "x-codex-secondary-reset-at",
+      windowMinutes: "x-codex-secondary-window-minutes",
     },
   ],
 } satisfies ProviderDescriptorInput;
