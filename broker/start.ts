@@ -1,4 +1,4 @@
-// Brings a broker up in this process: vault, token file, listener; and takes it down in reverse.
+// Brings a broker up in this process: vault, token file, listener, refresher; and takes it down in reverse.
 // Refuses to listen before the vault has proved that it opens.
 
 import {
@@ -9,11 +9,14 @@ import {
   parseBindAddress,
   readOrCreateToken,
   serveHttp,
+  systemClock,
   VERSION,
 } from "#platform";
 import { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
 import { brokerTokenPath } from "./client/connection.ts";
 import { brokerBind } from "./config.ts";
+import { openRegistry } from "./oauth/registry.ts";
+import { Refresher } from "./refresh/refresher.ts";
 import { createBrokerApp, MAX_UPLOAD_BYTES } from "./server.ts";
 import { openVault, type OpenVaultOptions } from "./vault/open-vault.ts";
 import type { Vault } from "./vault/vault.ts";
@@ -45,12 +48,19 @@ export async function startBroker(options: StartBrokerOptions): Promise<Broker> 
   const { config, env, log, nowMs = Date.now, askPassphrase } = options;
   const home = homeDirectory(env);
   const vault = await openVault({ config, env, nowMs, askPassphrase });
+  const refresher = new Refresher({
+    vault,
+    home,
+    env,
+    log,
+    providers: openRegistry(config).find,
+    ...(options.nowMs && { clock: { ...systemClock, nowMs } }),
+  });
   try {
-    return serve(vault, readOrCreateToken(brokerTokenPath(home), BROKER_TOKEN_PREFIX), {
-      config,
-      log,
-      nowMs,
-    });
+    const token = readOrCreateToken(brokerTokenPath(home), BROKER_TOKEN_PREFIX);
+    const broker = serve(vault, refresher, { token, config, log, nowMs });
+    refresher.start();
+    return broker;
   } catch (error) {
     vault.close();
     throw error;
@@ -59,8 +69,13 @@ export async function startBroker(options: StartBrokerOptions): Promise<Broker> 
 
 function serve(
   vault: Vault,
-  token: string,
-  { config, log, nowMs }: { config: Config; log: Logger; nowMs: () => number },
+  refresher: Refresher,
+  {
+    token,
+    config,
+    log,
+    nowMs,
+  }: { token: string; config: Config; log: Logger; nowMs: () => number },
 ): Broker {
   const app = createBrokerApp({ vault, token, version: VERSION, log, nowMs });
   const server = serveHttp({
@@ -74,6 +89,7 @@ function serve(
   const stop = async () => {
     app.close();
     await server.stop();
+    await refresher.stop();
     vault.close();
   };
   return { url: server.url, port: server.port, token, vault, stop };

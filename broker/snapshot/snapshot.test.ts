@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { CredentialSnapshot } from "#wire";
-import { NO_REFRESHER, snapshotOf } from "./snapshot.ts";
+import { NO_REFRESHER } from "../refresh/schedule.ts";
+import { snapshotOf } from "./snapshot.ts";
 import type { VaultContent } from "../vault/vault.ts";
 
 const content: VaultContent = {

@@ -8,20 +8,8 @@ import {
   type SnapshotEntry,
   redactCredential,
 } from "#wire";
+import { NO_REFRESHER } from "../refresh/schedule.ts";
 import type { StoredCredential, VaultContent } from "../vault/vault.ts";
-
-/** How often the refresher looks for grants about to expire, in ms. */
-const REFRESH_INTERVAL_MS = 60_000;
-/** How long before its end a grant is refreshed, in ms. */
-const REFRESH_SKEW_MS = 300_000;
-
-/** The schedule of a broker that refreshes nothing: its next sweep never comes. */
-export const NO_REFRESHER: RefresherSchedule = {
-  enabled: false,
-  intervalMs: REFRESH_INTERVAL_MS,
-  skewMs: REFRESH_SKEW_MS,
-  nextSweepInMs: Number.MAX_SAFE_INTEGER,
-};
 
 /** The whole snapshot at one moment. */
 export function snapshotOf(

@@ -89,9 +89,11 @@ export const VAULT_MIGRATIONS: readonly Migration[] = [
       CREATE TABLE refresh_health (
         credential_id INTEGER PRIMARY KEY REFERENCES credentials (id),
         fence INTEGER NOT NULL,
-        failures INTEGER NOT NULL,
+        tag BLOB,
+        failures INTEGER NOT NULL DEFAULT 0,
         retry_at_ms INTEGER,
         last_error TEXT,
+        is_lost INTEGER NOT NULL DEFAULT 0,
         last_success_at_ms INTEGER
       ) STRICT;
     `,

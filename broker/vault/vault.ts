@@ -220,7 +220,10 @@ export class Vault {
       const { provider, credential: current } = this.#open(row);
       if (current.type !== "oauth" || current.refresh !== usedRefresh) return "superseded";
       this.#put(id, provider, credential, this.#fingerprint(slotText(provider, current)));
-      this.#spend(id, usedRefresh);
+      // A provider that does not rotate leaves the token as good as it was.
+      if (credential.type !== "oauth" || credential.refresh !== usedRefresh) {
+        this.#spend(id, usedRefresh);
+      }
       return "rotated";
     });
   }
@@ -306,6 +309,11 @@ export class Vault {
     return changes > 0;
   }
 
+  /** Runs several changes as one; listeners hear of them after the commit, never of what was undone. */
+  atomically<T>(change: () => T): T {
+    return this.#write(change);
+  }
+
   /** Calls back after each change made through this object; returns the way to stop it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -320,6 +328,8 @@ export class Vault {
   }
 
   #write<T>(change: () => T): T {
+    // Part of a larger change, whose end tells the listeners.
+    if (this.#database.inTransaction) return this.#database.transaction(change)();
     const before = this.generation;
     const result = this.#database.transaction(change).immediate();
     if (this.generation !== before) for (const listener of this.#listeners) listener();

@@ -1,0 +1,130 @@
+// A refresher over a vault of its own, with a provider that is a test's token server. Refuses to hide anything:
+// the vault, the clock and the log lines are the test's to look at.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLogger, type Clock } from "#platform";
+import type { OAuthCredential } from "#wire";
+import { ProviderDescriptor } from "../../broker/oauth/descriptor.ts";
+import type { RegisteredProvider } from "../../broker/oauth/registry.ts";
+import { Refresher, type RefresherOptions } from "../../broker/refresh/refresher.ts";
+import { Vault } from "../../broker/vault/vault.ts";
+import { CLIENTS, type MintedGrant, type OAuthPeer } from "./oauth-peer.ts";
+
+/** The provider whose grants the token server renews. */
+export const PROVIDER = "test-provider";
+
+/** A provider as data, at a token endpoint; `origin` says whose client it is. */
+export function providerAt(
+  tokenEndpoint: string,
+  { origin = "built-in" }: { origin?: RegisteredProvider["origin"] } = {},
+): RegisteredProvider {
+  const descriptor = ProviderDescriptor.parse({
+    id: PROVIDER,
+    name: "Test",
+    oauth: {
+      policy: { status: "sanctioned", reason: "It is ours.", link: "https://example.test/rules" },
+      source: "this file",
+      asksFor: "nothing",
+      flow: {
+        kind: "code",
+        clientId: CLIENTS.public.id,
+        authorizeUrl: "https://example.test/authorize",
+        tokenUrl: tokenEndpoint,
+        redirect: { host: "127.0.0.1", port: 0, path: "/callback" },
+      },
+      response: { keep: { plan: "plan" } },
+      refresh: {
+        url: tokenEndpoint,
+        params: {
+          grant_type: "refresh_token",
+          refresh_token: "{refresh}",
+          client_id: "{clientId}",
+        },
+      },
+    },
+  });
+  return { descriptor, origin };
+}
+
+/** A minted grant as a vault stores it. */
+export function grantFrom(
+  { access_token, refresh_token }: MintedGrant,
+  fields: Readonly<Record<string, unknown>> = {},
+): OAuthCredential {
+  const expires = Date.now() + 60_000;
+  return { type: "oauth", access: access_token, refresh: refresh_token, expires, ...fields };
+}
+
+/** Time that a test moves. */
+export class TestClock implements Clock {
+  wallMs = Date.now();
+  steadyMs = 1_000_000;
+
+  /** Both clocks move on. */
+  pass(ms: number): void {
+    this.wallMs += ms;
+    this.steadyMs += ms;
+  }
+
+  nowMs(): number {
+    return this.wallMs;
+  }
+
+  monotonicMs(): number {
+    return this.steadyMs;
+  }
+}
+
+/** A vault in a directory of its own, and refreshers over it. */
+export class RefreshUnderTest implements AsyncDisposable {
+  readonly home: string;
+  readonly lines: string[] = [];
+  readonly #tokenEndpoint: string;
+  readonly #refreshers: Refresher[] = [];
+  readonly #vaults: Vault[] = [];
+
+  constructor({ tokenEndpoint }: Pick<OAuthPeer, "tokenEndpoint">) {
+    this.home = mkdtempSync(join(tmpdir(), "parley-refresh-"));
+    this.#tokenEndpoint = tokenEndpoint;
+  }
+
+  /** Another handle on the same vault. */
+  openVault(): Vault {
+    const vault = Vault.open(this.home);
+    this.#vaults.push(vault);
+    return vault;
+  }
+
+  /** A refresher, on a vault handle of its own unless it is given one. */
+  refresher(options: Partial<RefresherOptions> = {}): Refresher {
+    const refresher = new Refresher({
+      vault: options.vault ?? this.openVault(),
+      home: this.home,
+      env: {},
+      providers: (id) => (id === PROVIDER ? providerAt(this.#tokenEndpoint) : undefined),
+      log: createLogger({ level: "debug", write: (line) => this.lines.push(line) }),
+      timeoutMs: 5_000,
+      ...options,
+    });
+    this.#refreshers.push(refresher);
+    return refresher;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const refresher of this.#refreshers) await refresher.stop();
+    for (const vault of this.#vaults) vault.close();
+    rmSync(this.home, { recursive: true });
+  }
+}
+
+/** A stored grant that a peer minted; gives its id. */
+export async function storeGrant(
+  vault: Vault,
+  peer: OAuthPeer,
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<{ id: number; grant: MintedGrant }> {
+  const grant = await peer.mintGrant();
+  return { id: vault.upsert(PROVIDER, grantFrom(grant, fields)).id, grant };
+}
