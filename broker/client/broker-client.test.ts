@@ -197,7 +197,7 @@ test("every endpoint is called as the protocol says, and its answer read", async
   }
 });
 
-test("only a lease-only client says so, and only where it matters", async () => {
+test("only a lease-only client says so, wherever it says who it is", async () => {
   const seen: (string | null)[] = [];
   clientOf((request) => {
     seen.push(request.headers.get("parley-broker-mode"));
@@ -207,7 +207,7 @@ test("only a lease-only client says so, and only where it matters", async () => 
   for (const isLeaseOnly of [true, false]) {
     const client = new BrokerClient({ url, token, isLeaseOnly });
     await client.snapshot();
-    await client.fetchSnapshot();
+    await client.markUsageStale();
     await client.healthz();
   }
   expect(seen).toEqual(["lease", "lease", null, null, null, null]);

@@ -31,7 +31,7 @@ import {
 export const PROVIDER_TIMEOUT_MS = 60_000;
 
 /** How a client reaches its broker, and what it wants to be given there. */
-export interface BrokerClientOptions extends BrokerTransportOptions {
+export interface BrokerClientOptions extends Omit<BrokerTransportOptions, "headers"> {
   /** Asks for leases instead of API keys; a broker that knows no leases gives keys all the same. */
   readonly isLeaseOnly?: boolean;
 }
@@ -58,14 +58,10 @@ export interface OpenStream {
 /** A client of one broker. Every call throws a BrokerError, or the reason its signal was aborted with. */
 export class BrokerClient {
   readonly #transport: BrokerTransport;
-  readonly #modeHeaders: Readonly<Record<string, string>>;
-  /** True when the client asks for leases instead of API keys. */
-  readonly isLeaseOnly: boolean;
 
   constructor({ isLeaseOnly = false, ...options }: BrokerClientOptions) {
-    this.#transport = new BrokerTransport(options);
-    this.isLeaseOnly = isLeaseOnly;
-    this.#modeHeaders = isLeaseOnly ? { [BROKER_MODE_HEADER]: LEASE_ONLY_MODE } : {};
+    const headers = isLeaseOnly ? { [BROKER_MODE_HEADER]: LEASE_ONLY_MODE } : {};
+    this.#transport = new BrokerTransport({ ...options, headers });
   }
 
   /** The broker's URL, without a slash at its end. */
@@ -80,8 +76,7 @@ export class BrokerClient {
 
   /** The redacted snapshot. */
   snapshot({ signal }: CallOptions = {}): Promise<CredentialSnapshot> {
-    const call = { signal, headers: this.#modeHeaders };
-    return this.#transport.ask(CredentialSnapshot, "/v1/snapshot", call);
+    return this.#transport.ask(CredentialSnapshot, "/v1/snapshot", { signal });
   }
 
   /** The redacted snapshot; undefined when it is still the given generation. */
@@ -91,10 +86,7 @@ export class BrokerClient {
       CredentialSnapshot,
       withQuery("/v1/snapshot", { wait: waitMs }),
       {
-        headers: {
-          ...this.#modeHeaders,
-          ...(generation !== undefined && { "if-none-match": `"${generation}"` }),
-        },
+        headers: generation === undefined ? {} : { "if-none-match": `"${generation}"` },
         signal,
         timeoutMs: (waitMs ?? 0) + ANSWER_TIMEOUT_MS,
       },
@@ -113,7 +105,6 @@ export class BrokerClient {
   }): Promise<OpenStream> {
     const response = await this.#transport.open("/v1/snapshot/stream", {
       headers: {
-        ...this.#modeHeaders,
         accept: "text/event-stream",
         ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
       },

@@ -29,6 +29,8 @@ export interface BrokerTransportOptions {
   /** `http(s)://host:port`, or `unix:/path/of/a/socket`. */
   readonly url: string;
   readonly token: Secret;
+  /** Sent with every call that carries the token. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Stands in for the network in tests. */
   readonly fetch?: Fetch | undefined;
 }
@@ -58,13 +60,15 @@ export class BrokerTransport {
   readonly #base: string;
   readonly #unixSocket: string | undefined;
   readonly #token: Secret;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #outbound: ReturnType<typeof createOutbound>;
 
-  constructor({ url, token, fetch }: BrokerTransportOptions) {
+  constructor({ url, token, headers = {}, fetch }: BrokerTransportOptions) {
     this.#unixSocket = socketPath(url);
     this.#base = this.#unixSocket === undefined ? baseUrl(url) : `http://${UNIX_SOCKET_HOST}`;
     this.url = this.#unixSocket === undefined ? this.#base : url;
     this.#token = token;
+    this.#headers = headers;
     this.#outbound = createOutbound({ ...(fetch && { fetch }) });
   }
 
@@ -116,7 +120,10 @@ export class BrokerTransport {
         headers: {
           accept: "application/json",
           ...(body !== undefined && { "content-type": "application/json" }),
-          ...(!isPublic && { authorization: `Bearer ${this.#token.reveal()}` }),
+          ...(!isPublic && {
+            ...this.#headers,
+            authorization: `Bearer ${this.#token.reveal()}`,
+          }),
           ...call.headers,
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),

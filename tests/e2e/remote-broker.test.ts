@@ -1,0 +1,156 @@
+// A gateway and its broker as two programs: the gateway starts while the broker is down, serves with what it
+// knew, and uses what the broker has once it is back.
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { environment } from "#platform";
+
+const launcher = join(dirname(dirname(import.meta.dir)), "bin", "agent.mjs");
+const KEY_1 = "sk-ant-canary-first-0123456789";
+const KEY_2 = "sk-ant-canary-second-0123456789";
+
+let scratch: string;
+let upstream: Bun.Server<undefined>;
+let keysSeen: (string | null)[];
+const running: Program[] = [];
+
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), "parley-remote-broker-"));
+  keysSeen = [];
+  upstream = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) => {
+      keysSeen.push(request.headers.get("x-api-key"));
+      const usage = { input_tokens: 1, output_tokens: 1 };
+      const content = [{ type: "text", text: "hello" }];
+      const message = { id: "msg_1", type: "message", role: "assistant", model: "m", content };
+      return Response.json({ ...message, stop_reason: "end_turn", stop_sequence: null, usage });
+    },
+  });
+});
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((program) => program.stop()));
+  await upstream.stop(true);
+  rmSync(scratch, { recursive: true });
+});
+
+type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
+
+/** One process, ready, with what it has logged so far. */
+class Program {
+  readonly #child: Child;
+  readonly ready: Record<string, { url: string; key?: string }>;
+  log = "";
+
+  private constructor(child: Child, ready: Program["ready"]) {
+    this.#child = child;
+    this.ready = ready;
+    void this.#collect();
+    running.push(this);
+  }
+
+  static async start(args: readonly string[], env: Record<string, string>): Promise<Program> {
+    const { PATH = "" } = environment();
+    const child = Bun.spawn(["node", launcher, ...args, "--json"], {
+      cwd: scratch,
+      env: { PATH, HOME: scratch, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    let text = "";
+    for await (const chunk of child.stdout) {
+      text += new TextDecoder().decode(chunk);
+      if (text.includes("\n")) return new Program(child, JSON.parse(text));
+    }
+    throw new Error(`ended before it was ready: ${await child.stderr.text()}`);
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.#child.exited;
+  }
+
+  async #collect(): Promise<void> {
+    for await (const chunk of this.#child.stderr) this.log += new TextDecoder().decode(chunk);
+  }
+}
+
+function startBroker(bind: string): Promise<Program> {
+  const env = { PARLEY_HOME: join(scratch, "broker-home") };
+  return Program.start(["auth-broker", "serve", "--broker-bind", bind], env);
+}
+
+function startGateway(brokerUrl: string): Promise<Program> {
+  return Program.start(["auth-gateway", "serve", "--bind", "127.0.0.1:0"], {
+    PARLEY_HOME: join(scratch, "gateway-home"),
+    PARLEY_AUTH_BROKER_URL: brokerUrl,
+    PARLEY_AUTH_BROKER_TOKEN: brokerToken(),
+    PARLEY_AUTH_BROKER_LEASE: "false",
+    ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstream.port}`,
+  });
+}
+
+function brokerToken(): string {
+  return readFileSync(join(scratch, "broker-home", "auth-broker.token"), "utf8").trim();
+}
+
+async function store(brokerUrl: string, key: string): Promise<void> {
+  const credential = { type: "api_key", key };
+  const response = await fetch(`${brokerUrl}/v1/credential`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${brokerToken()}`, "content-type": "application/json" },
+    body: JSON.stringify({ provider: "anthropic", credential }),
+  });
+  expect(response.status).toBe(200);
+}
+
+async function ask({ ready }: Program): Promise<number> {
+  const messages = [{ role: "user", content: "hello" }];
+  const response = await fetch(`${ready["gateway"]?.url}/v1/messages`, {
+    method: "POST",
+    headers: { "x-api-key": ready["gateway"]?.key ?? "", "content-type": "application/json" },
+    body: JSON.stringify({ model: "anthropic/claude-sonnet-4-5", max_tokens: 9, messages }),
+  });
+  await response.text();
+  return response.status;
+}
+
+test("a gateway boots from its cache with the broker down, and reconciles when it returns", async () => {
+  mkdirSync(join(scratch, "broker-home"), { mode: 0o700 });
+  const broker = await startBroker("127.0.0.1:0");
+  const brokerUrl = broker.ready["broker"]?.url ?? "";
+  await store(brokerUrl, KEY_1);
+  const first = await startGateway(brokerUrl);
+  expect(await ask(first)).toBe(200);
+  await first.stop();
+  await broker.stop();
+
+  const second = await startGateway(brokerUrl);
+  expect(await ask(second)).toBe(200);
+  expect(keysSeen).toEqual([KEY_1, KEY_1]);
+  const deadlineMs = performance.now() + 10_000;
+  while (!second.log.includes("serving what was last known")) {
+    expect(performance.now()).toBeLessThan(deadlineMs);
+    await Bun.sleep(10);
+  }
+  expect(second.log).toContain("starting with the cached snapshot");
+
+  const back = await startBroker(new URL(brokerUrl).host);
+  await store(brokerUrl, KEY_2);
+  while (keysSeen.at(-1) !== KEY_2) {
+    expect(performance.now()).toBeLessThan(deadlineMs + 30_000);
+    expect(await ask(second)).toBe(200);
+    await Bun.sleep(50);
+  }
+  await Promise.all([second.stop(), back.stop()]);
+  expect(first.log + second.log).not.toContain("canary");
+  const cache = join(scratch, "gateway-home", "cache");
+  expect(readdirSync(cache)).toEqual(["auth-broker-snapshot.enc"]);
+  expect(readFileSync(join(cache, "auth-broker-snapshot.enc")).includes("canary")).toBe(false);
+  expect(existsSync(join(scratch, "gateway-home", "vault.db"))).toBe(false);
+}, 60_000);
