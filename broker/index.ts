@@ -1,7 +1,15 @@
 // The door of the broker: start one, open its vault in this process, know its configuration.
 // Consumers that only need credentials use #broker/client, which can open nothing.
 
-export { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
+export type { AuditRecord } from "./access/audit-chain.ts";
+export type { AuditEvent } from "./access/audit-event.ts";
+export { auditHeadPath, AuditLog, auditPath, type AuditVerdict } from "./access/audit-log.ts";
+export {
+  BROKER_TOKEN_PREFIX,
+  ClientTokens,
+  type ClientTokenSummary,
+} from "./access/client-tokens.ts";
+export { parsePermissions, PERMISSION_DOCS, ProviderScope } from "./access/permissions.ts";
 export { authBrokerLease, authBrokerUrl, brokerBind, brokerKeys, vaultKey } from "./config.ts";
 export { backUp } from "./backup/backup.ts";
 export { restore } from "./backup/restore.ts";

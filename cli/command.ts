@@ -34,7 +34,7 @@ export interface CliCommand {
 /** A command under a command: one file beside its siblings. */
 export interface Subcommand {
   /** Adds arguments, options and the action to the commander Command that bears the name. */
-  readonly register: (command: Command, context: CommandContext) => void;
+  readonly register: (command: Command, context: CommandContext) => void | Promise<void>;
 }
 
 /** A line in the list of a command's subcommands, before their code is loaded. */
@@ -53,6 +53,6 @@ export async function addSubcommands(
 ): Promise<void> {
   for (const { name, summary, load } of listed) {
     const command = parent.command(name).summary(summary).description(summary);
-    if (context.args.includes(name)) (await load()).register(command, context);
+    if (context.args.includes(name)) await (await load()).register(command, context);
   }
 }

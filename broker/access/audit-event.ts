@@ -42,7 +42,7 @@ export const MAX_TEXT_CHARS = 500;
 
 /** Something to record. */
 export interface AuditEvent {
-  /** A token's name and number (see actorOf), `owner`, or the user of this host as `cli:name`. */
+  /** A token's name and number (see actorOf), `owner`, or a user of this host as `cli:uid-1000`. */
   readonly actor: string;
   readonly action: AuditAction;
   /** The credentials (see credentialsTarget), token or file that it was about. */

@@ -297,6 +297,14 @@ describe("the time of last use", () => {
   });
 });
 
+test("a file that is closed under it costs the time of last use, not the process", () => {
+  const file = VaultFile.open(temporaryHome());
+  const tokens = new ClientTokens(file);
+  tokens.authenticate(tokens.create(wanted("ci")).token);
+  file.database.close();
+  expect(() => tokens.close()).not.toThrow();
+});
+
 test("the owner may do everything and is never told to end", () => {
   expect(OWNER.permissions).toContain("admin");
   expect(OWNER.scope.isAll).toBe(true);

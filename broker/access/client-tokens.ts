@@ -261,10 +261,10 @@ export class ClientTokens {
     this.#flush = undefined;
     this.#flushedAtMs = performance.now();
     if (this.#used.size === 0) return;
-    const update = this.#database.prepare(
-      "UPDATE client_tokens SET last_used_at_ms = ? WHERE id = ?",
-    );
     try {
+      const update = this.#database.prepare(
+        "UPDATE client_tokens SET last_used_at_ms = ? WHERE id = ?",
+      );
       this.#database
         .transaction(() => {
           for (const [tokenId, atMs] of this.#used) update.run(atMs, tokenId);

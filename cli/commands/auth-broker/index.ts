@@ -12,8 +12,13 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
   },
   {
     name: "token",
-    summary: "print the token that the broker's clients send",
+    summary: "print the owner's token; create, list and revoke those of clients",
     load: async () => (await import("./token.ts")).tokenSubcommand,
+  },
+  {
+    name: "audit",
+    summary: "show who read, changed or was refused what; --verify checks that nothing is missing",
+    load: async () => (await import("./audit.ts")).auditSubcommand,
   },
   {
     name: "list",

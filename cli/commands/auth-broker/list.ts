@@ -11,7 +11,7 @@ import {
 import type { Config } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { Subcommand } from "../../command.ts";
-import { columns } from "../../table.ts";
+import { columns, shortTime } from "../../table.ts";
 
 /** Widest line, in characters; longer ones are cut, and whole in `--json`. */
 const MAX_LINE_CHARS = 80;
@@ -152,7 +152,7 @@ function credentialRows(provider: ListedProvider, nowMs: number): CredentialRow[
 
 function stateText({ disabledAtMs, expiresAtMs }: ListedCredential, nowMs: number): string {
   if (disabledAtMs !== null) {
-    return `disabled ${new Date(disabledAtMs).toISOString().slice(0, 16).replace("T", " ")}Z`;
+    return `disabled ${shortTime(disabledAtMs)}`;
   }
   if (expiresAtMs === null) return "active";
   const leftMs = expiresAtMs - nowMs;
