@@ -20,6 +20,7 @@ export {
   type ImportItem,
   type ImportOptions,
 } from "./import/import-credentials.ts";
+export { migrate, type MigrateItem, type Migration } from "./migrate.ts";
 export { openRegistry } from "./oauth/registry.ts";
 export { type ListedCredential, type ListedProvider, listProviders } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";

@@ -364,15 +364,7 @@ export class Vault {
 
   #open(row: SealedRow): StoredCredential {
     const { id, provider, identityKey, createdAtMs } = row;
-    const text = this.#file.seal.open(row.sealed, credentialPlace(id));
-    const record = SealedRecord.safeParse(parseJson(text));
-    const isIntact =
-      record.success &&
-      record.data.provider === provider &&
-      record.data.credential.type === row.type;
-    if (!isIntact) throw new SealBroken(`credentials row ${id}`);
-    const { credential } = record.data;
-    if (credential.type === "api_key") registerSecret(credential.key);
+    const credential = openCredential(this.#file, row);
     const blocks = this.#selectBlocks.all(id);
     return { id, provider, identityKey, credential, createdAtMs, blocks };
   }
@@ -436,6 +428,20 @@ export class Vault {
   #fingerprint(text: string): Uint8Array {
     return this.#file.index.fingerprint(text);
   }
+}
+
+/** The credential that a row holds. Throws SealBroken when it is not what was written there. */
+export function openCredential(
+  { seal }: VaultFile,
+  { id, provider, type, sealed }: Pick<SealedRow, "id" | "provider" | "type" | "sealed">,
+): Credential {
+  const record = SealedRecord.safeParse(parseJson(seal.open(sealed, credentialPlace(id))));
+  const isIntact =
+    record.success && record.data.provider === provider && record.data.credential.type === type;
+  if (!isIntact) throw new SealBroken(`credentials row ${id}`);
+  const { credential } = record.data;
+  if (credential.type === "api_key") registerSecret(credential.key);
+  return credential;
 }
 
 /** Where a credential's sealed value is stored. */

@@ -20,4 +20,5 @@ Examples:
   token                       print the bearer that its clients send
   list                        every provider, and what the vault holds of it, without secrets
   import FILE                 bring in another program's credential files
+  migrate --from-local        move the credentials of this host to the configured broker
   status                      ask the configured broker whether it answers`;

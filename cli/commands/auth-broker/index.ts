@@ -31,6 +31,11 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
     load: async () => (await import("./import.ts")).importSubcommand,
   },
   {
+    name: "migrate",
+    summary: "move the credentials of this host to the configured broker",
+    load: async () => (await import("./migrate.ts")).migrateSubcommand,
+  },
+  {
     name: "status",
     summary: "ask the configured broker, else this host's, whether it answers; exit code 4 if not",
     load: async () => (await import("./status.ts")).statusSubcommand,
