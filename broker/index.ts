@@ -21,7 +21,12 @@ export {
   type ImportOptions,
 } from "./import/import-credentials.ts";
 export { migrate, type MigrateItem, type Migration } from "./migrate.ts";
-export { openRegistry } from "./oauth/registry.ts";
+export { installId } from "./oauth/install-id.ts";
+export { login, type LoggedIn, type LoginPrompts } from "./oauth/login.ts";
+export { loginRefusal } from "./oauth/login-policy.ts";
+export { callbackPorts, type LoginPlan, loginPlan } from "./oauth/login-plan.ts";
+export { openRegistry, type ProviderRegistry, type RegisteredProvider } from "./oauth/registry.ts";
+export { revokeGrant, type Revocation } from "./oauth/revoke.ts";
 export { type ListedCredential, type ListedProvider, listProviders } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
 export { type CredentialSummary, Vault } from "./vault/vault.ts";

@@ -11,14 +11,12 @@ export const EXIT_CODES = {
   interrupted: 130,
 } as const;
 
-/** One of the documented exit codes. */
-export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];
-
 /** A command failed in a way its user can act on. */
 export class CliError extends Error {
   /** Stable machine word, e.g. `unknown_key`. */
   readonly code: string;
-  readonly exitCode: ExitCode;
+  /** One of EXIT_CODES, or that of a program which ran in our place. */
+  readonly exitCode: number;
   /** What to do next, on a line of its own. */
   readonly hint?: string;
 
@@ -29,7 +27,7 @@ export class CliError extends Error {
       exitCode = EXIT_CODES.failure,
       hint,
       cause,
-    }: { exitCode?: ExitCode; hint?: string | undefined; cause?: unknown } = {},
+    }: { exitCode?: number; hint?: string | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause });
     this.name = "CliError";

@@ -2,7 +2,7 @@
 // message, a hint and an exit code. Never shows a stack trace for a mistake of the user.
 
 import { Command, CommanderError } from "commander";
-import { CliError, EXIT_CODES, type ExitCode } from "./cli-error.ts";
+import { CliError, EXIT_CODES } from "./cli-error.ts";
 import type { CommandContext } from "./command.ts";
 import { commands } from "./commands/index.ts";
 
@@ -48,7 +48,7 @@ async function buildProgram(args: readonly string[], world: ProgramWorld): Promi
 }
 
 /** Runs `args` (without node and script) and returns the exit code. */
-export async function runProgram(args: readonly string[], world: ProgramWorld): Promise<ExitCode> {
+export async function runProgram(args: readonly string[], world: ProgramWorld): Promise<number> {
   try {
     const program = await buildProgram(args, world);
     if (args.length === 0) program.outputHelp();
@@ -59,7 +59,7 @@ export async function runProgram(args: readonly string[], world: ProgramWorld): 
   }
 }
 
-function reportError(error: unknown, { stderr }: ProgramWorld): ExitCode {
+function reportError(error: unknown, { stderr }: ProgramWorld): number {
   if (error instanceof CommanderError) {
     // commander has written its message already; help and version come this way too.
     return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
@@ -73,7 +73,7 @@ function reportError(error: unknown, { stderr }: ProgramWorld): ExitCode {
 const CONFIG_CODES: ReadonlySet<string> = new Set(["config_invalid", "provider_config_incomplete"]);
 
 interface Explained {
-  readonly exitCode: ExitCode;
+  readonly exitCode: number;
   readonly lines: readonly string[];
 }
 

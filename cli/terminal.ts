@@ -21,7 +21,17 @@ export async function askSecret(question: string): Promise<Secret> {
   }
 }
 
-async function ask(question: string, output: Writable): Promise<string> {
+/** One line, shown as it is typed. Throws CliError `no_terminal`, `interrupted`, or the signal's reason. */
+export async function askLine(question: string, signal?: AbortSignal): Promise<string> {
+  return (await ask(question, process.stderr, signal)).trim();
+}
+
+/** True for y or yes. Throws as askLine does. */
+export async function askYesNo(question: string): Promise<boolean> {
+  return /^y(?:es)?$/i.test(await askLine(`${question} [y/N] `));
+}
+
+async function ask(question: string, output: Writable, signal?: AbortSignal): Promise<string> {
   if (!canAsk()) {
     throw new CliError("no_terminal", "there is nobody to ask: this is not a terminal", {
       exitCode: EXIT_CODES.usage,
@@ -31,14 +41,18 @@ async function ask(question: string, output: Writable): Promise<string> {
   const stopped = new AbortController();
   lines.on("SIGINT", () => stopped.abort());
   lines.on("close", () => stopped.abort());
+  const giveUp = () => stopped.abort();
+  signal?.addEventListener("abort", giveUp, { once: true });
   try {
     return await lines.question(question, { signal: stopped.signal });
   } catch (cause) {
+    signal?.throwIfAborted();
     throw new CliError("interrupted", "nothing was changed", {
       exitCode: EXIT_CODES.interrupted,
       cause,
     });
   } finally {
+    signal?.removeEventListener("abort", giveUp);
     lines.close();
   }
 }

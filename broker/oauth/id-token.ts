@@ -3,7 +3,7 @@
 
 import { isSameToken, type Outbound } from "#platform";
 import { isJsonObject } from "#wire";
-import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
+import type { JSONWebKeySet, JWTPayload } from "jose";
 import { z } from "zod";
 import type { IdTokenRules } from "./descriptor.ts";
 import { callEndpoint } from "./endpoint.ts";
@@ -47,12 +47,14 @@ export async function verifiedIdToken(
 
 async function verifiedClaims(
   token: string,
-  keys: ReturnType<typeof createLocalJWKSet>,
+  keys: JSONWebKeySet,
   rules: IdTokenRules,
   { clientId, nowMs }: ExpectedIdToken,
 ): Promise<JWTPayload> {
+  // Loaded here: most starts of the program verify nothing.
+  const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
   try {
-    const { payload } = await jwtVerify(token, keys, {
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
       issuer: rules.issuer,
       audience: clientId,
       algorithms: rules.algorithms,
@@ -62,25 +64,25 @@ async function verifiedClaims(
     });
     return payload;
   } catch (error) {
-    throw invalid(reasonOf(error));
+    throw invalid(reasonOf(error, errors));
   }
 }
 
 async function fetchKeys(
   { jwksUrl }: IdTokenRules,
   { outbound, signal }: { outbound: Outbound; signal: AbortSignal },
-): Promise<ReturnType<typeof createLocalJWKSet>> {
+): Promise<JSONWebKeySet> {
   const headers = { accept: "application/json" };
   const answer = await callEndpoint(outbound, { url: jwksUrl, method: "GET", headers }, signal);
   const keySet = KeySet.safeParse(answer.json);
   if (answer.status === 200 && isJsonObject(answer.json) && keySet.success) {
-    return createLocalJWKSet(keySet.data);
+    return keySet.data;
   }
   throw invalid(`${answer.host} answered ${answer.status} instead of its keys`);
 }
 
 // The library's messages name claims and never values, but only these are known to.
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, errors: typeof import("jose").errors): string {
   if (error instanceof errors.JWTExpired) return "it has expired";
   if (error instanceof errors.JWTClaimValidationFailed) return `its claim ${error.claim} is wrong`;
   if (error instanceof errors.JOSEAlgNotAllowed) return "its algorithm is not allowed";

@@ -3,7 +3,7 @@
 
 import type { Outbound } from "#platform";
 import type { OAuthCredential } from "#wire";
-import { decodeJwt, type JWTPayload } from "jose";
+import type { JWTPayload } from "jose";
 import type { OAuthRules } from "./descriptor.ts";
 import { callEndpoint } from "./endpoint.ts";
 import { textAt } from "./json-path.ts";
@@ -69,7 +69,8 @@ async function askUserinfo(
 }
 
 // The provider's own API checks the token; we only read the name on it.
-function unverifiedClaims(token: string): JWTPayload | undefined {
+async function unverifiedClaims(token: string): Promise<JWTPayload | undefined> {
+  const { decodeJwt } = await import("jose");
   try {
     return decodeJwt(token);
   } catch {

@@ -7,7 +7,7 @@ import { authBrokerSubcommands } from "./auth-broker/index.ts";
 /** `agent auth-broker`. */
 export const authBrokerCommand: CliCommand = {
   name: "auth-broker",
-  summary: "hold credentials for a team: serve, token, list, status",
+  summary: "hold credentials for a team: serve, login, logout, token, list, status",
   async register(command, context) {
     await addSubcommands(command, authBrokerSubcommands, context);
     command.addHelpText("after", EXAMPLES);
@@ -17,6 +17,9 @@ export const authBrokerCommand: CliCommand = {
 const EXAMPLES = `
 Examples:
   serve                       run the broker until Ctrl-C
+  login openai                log in, or pick a provider when none is named
+  login openai --via me@host  the same on the broker's host, with the browser of this one
+  logout openai               remove what is stored of a provider
   token                       print the bearer that its clients send
   list                        every provider, and what the vault holds of it, without secrets
   import FILE                 bring in another program's credential files

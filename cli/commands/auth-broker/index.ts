@@ -11,6 +11,16 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
     load: async () => (await import("./serve.ts")).serveSubcommand,
   },
   {
+    name: "login",
+    summary: "log in to a provider, or store its API key",
+    load: async () => (await import("./login.ts")).loginSubcommand,
+  },
+  {
+    name: "logout",
+    summary: "remove every credential of a provider, and tell the provider",
+    load: async () => (await import("./logout.ts")).logoutSubcommand,
+  },
+  {
     name: "token",
     summary: "print the owner's token; create, list and revoke those of clients",
     load: async () => (await import("./token.ts")).tokenSubcommand,

@@ -42,7 +42,7 @@ test("without credentials, every provider is there, with ways to add one; nothin
   expect(stdout).toMatch(/^github-copilot +GitHub Copilot +device +own app$/m);
   expect(stdout).toMatch(/^anthropic +Anthropic +api key, browser :54545 +restricted$/m);
   expect(stderr).toContain("ANTHROPIC_API_KEY");
-  expect(stderr).toContain("/v1/credential");
+  expect(stderr).toContain("agent auth-broker login");
   expect(stderr).toContain("agent auth-broker import");
   expect(readdirSync(home)).toEqual([]);
 });

@@ -1,13 +1,7 @@
 // `agent auth-broker list`: every provider, how to log in, and what the vault of this host holds of it.
 // Shows no secret, and asks nobody: what a remote broker holds is that broker's to list.
 
-import {
-  authBrokerUrl,
-  brokerBind,
-  type ListedCredential,
-  type ListedProvider,
-  listProviders,
-} from "#broker";
+import { authBrokerUrl, type ListedCredential, type ListedProvider, listProviders } from "#broker";
 import type { Config } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { Subcommand } from "../../command.ts";
@@ -43,7 +37,7 @@ function hints(providers: readonly ListedProvider[], config: Config): string {
   const isEmpty = !isOffered && providers.every(({ credentials }) => credentials.length === 0);
   const remote = config.get(authBrokerUrl);
   const found = [
-    isEmpty ? nothingStored(config) : "",
+    isEmpty ? NOTHING_STORED : "",
     isOffered ? OFFERED_HINT : "",
     remote === "" ? "" : remoteHint(remote),
   ];
@@ -54,8 +48,7 @@ function remoteHint(url: string): string {
   return `This is the vault of this host. auth.broker.url is set, so a gateway here asks ${url} instead;\n\`agent auth-broker status\` says whether that broker answers.\n`;
 }
 
-function nothingStored(config: Config): string {
-  return `No credentials yet. Ways to add one:
+const NOTHING_STORED = `No credentials yet. Ways to add one:
 
   1. For one run, never stored: set the provider's variable, then start.
        ANTHROPIC_API_KEY=... agent up
@@ -63,12 +56,9 @@ function nothingStored(config: Config): string {
   2. From another program's credential files (--dry-run shows what would happen):
        agent auth-broker import <file|dir>
 
-  3. In the vault, while a broker runs (the key stays out of your shell history):
-       read -rs KEY && printf '{"provider":"anthropic","credential":{"type":"api_key","key":"%s"}}' "$KEY" |
-         curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://${config.get(brokerBind)}/v1/credential \\
-           -H "Authorization: Bearer $(agent auth-broker token)" -d @-
+  3. By logging in, or typing a key that is not shown:
+       agent auth-broker login
 `;
-}
 
 const OFFERED_HINT =
   "Keys marked `offered` are used by `agent up` where the vault has none; they are not in the vault.\n";

@@ -1,0 +1,40 @@
+// Where a new credential goes: the configured broker, else the vault of this host.
+// Refuses late surprises: that it can be stored is known before anyone logs in.
+
+import type { Credential } from "#wire";
+import { BrokerClient, resolveBrokerConnection } from "#broker/client";
+import type { Config } from "#platform";
+import type { CommandContext } from "./command.ts";
+import { withLocalVault } from "./local-vault.ts";
+
+/** A place for credentials. */
+export interface CredentialTarget {
+  /** In words, to follow "in". */
+  readonly place: string;
+  store(provider: string, credential: Credential): Promise<void>;
+}
+
+/** Opens the place that the configuration names, for the length of one use. Throws what opening it throws. */
+export async function withCredentialTarget<T>(
+  context: CommandContext,
+  config: Config,
+  use: (target: CredentialTarget) => Promise<T>,
+): Promise<T> {
+  const connection = await resolveBrokerConnection(config, context.env);
+  if (connection === undefined) {
+    const local = async (vault: {
+      upsert: (provider: string, credential: Credential) => unknown;
+    }) =>
+      use({
+        place: "the vault of this host",
+        store: async (provider, credential) => void vault.upsert(provider, credential),
+      });
+    return withLocalVault(context, local, { config });
+  }
+  const client = new BrokerClient(connection);
+  await client.healthz();
+  return use({
+    place: `the broker at ${client.url}`,
+    store: async (provider, credential) => void (await client.putCredential(provider, credential)),
+  });
+}
