@@ -27,6 +27,7 @@ import {
 } from "./config.ts";
 import { ModelCatalog } from "./models/catalog.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
+import type { ObserveUse } from "./pipeline/pipeline.ts";
 import { builtInProviders } from "./providers/index.ts";
 import { describeProvider, type ProviderConfig } from "./providers/operator.ts";
 import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
@@ -59,6 +60,8 @@ export interface StartGatewayOptions {
   readonly credentials: CredentialSource;
   /** Keys the environment offers, by provider id; used, never stored. */
   readonly environmentKeys: ReadonlyMap<string, string>;
+  /** Told of each answered request that used one of those credentials. */
+  readonly observe?: ObserveUse;
 }
 
 /** File that holds the gateway's bearer. */
@@ -68,7 +71,7 @@ export function gatewayTokenPath(env: Environment): string {
 
 /** Starts listening. Throws for a busy port, a public bind, an incomplete provider. */
 export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
-  const { config, env, log, credentials, environmentKeys } = options;
+  const { config, env, log, credentials, environmentKeys, observe } = options;
   const overrides = config.get(providersKey);
   const bind = parseBindAddress(config.get(gatewayBind));
   const own = findOwnAddress(builtInProviders, env, bind);
@@ -93,6 +96,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs: () => performance.timeOrigin + performance.now(),
+    ...(observe && { observe }),
     token,
     log,
   });

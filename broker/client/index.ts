@@ -17,6 +17,7 @@ export {
   resolveBrokerToken,
 } from "./connection.ts";
 export { type CredentialSource } from "./credential-source.ts";
+export { readInstallId } from "./install-id.ts";
 export {
   type ObservedRequest,
   ObservedUsage,

@@ -120,3 +120,13 @@ test("no more models are counted than one upload holds, and nothing the protocol
   expect(told[0]?.entries[0]?.requests).toBe(2);
   expect(lines).toHaveLength(1);
 });
+
+test("a broker that collects no usage is left alone after the first answer", async () => {
+  const { usage, told, lines } = observedBy([new BrokerRefused(URL, 404, "No route")]);
+  usage.record(used);
+  await usage.flush();
+  usage.record(used);
+  await usage.stop();
+  expect(told).toEqual([]);
+  expect(lines).toHaveLength(1);
+});

@@ -5,10 +5,13 @@ import { type Logger, OutboundError } from "#platform";
 import { MAX_MODEL_CHARS, MAX_OBSERVED_ENTRIES, type ObservedUsageEntry, ProviderId } from "#wire";
 import { BrokerRefused, BrokerUnauthorized } from "../errors.ts";
 import { type Sleep, sleepUnlessAborted } from "./back-off.ts";
-import type { BrokerClient } from "./broker-client.ts";
+import type { BrokerClient, CallOptions } from "./broker-client.ts";
 
 /** How often counts are told, in ms, give or take a tenth. */
 export const FLUSH_INTERVAL_MS = 10_000;
+
+/** How long the last telling may take, in ms: nobody waits longer for a program to end. */
+export const STOP_TIMEOUT_MS = 2_000;
 
 /** What one request used; numbers that are not known are 0. */
 export type ObservedRequest = Omit<ObservedUsageEntry, "at" | "requests">;
@@ -34,6 +37,7 @@ export class ObservedUsage {
   readonly #flushing: Promise<void>;
   #counts = new Map<string, ObservedUsageEntry>();
   #isFullKnown = false;
+  #isUnwanted = false;
 
   constructor(options: ObservedUsageOptions) {
     this.#options = options;
@@ -43,7 +47,8 @@ export class ObservedUsage {
 
   /** Counts one request. Never throws; what the protocol cannot carry is not counted. */
   record(request: ObservedRequest): void {
-    if (!ProviderId.safeParse(request.provider).success || request.model === "") return;
+    if (this.#isUnwanted || !ProviderId.safeParse(request.provider).success || request.model === "")
+      return;
     const model = request.model.slice(0, MAX_MODEL_CHARS);
     this.#add({ ...wholeNumbers(request), model, at: this.#nowMs(), requests: 1 });
   }
@@ -52,24 +57,29 @@ export class ObservedUsage {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#flushing;
-    await this.flush();
+    await this.flush({ signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
   }
 
   /** Tells the broker now. Never rejects. */
-  async flush(): Promise<void> {
+  async flush({ signal }: CallOptions = {}): Promise<void> {
     if (this.#counts.size === 0) return;
     const { client, installId, hostname, app, log } = this.#options;
     const counts = this.#counts;
     this.#counts = new Map();
     try {
-      await client.reportUsage({
+      const upload = {
         installId,
         ...(hostname !== undefined && { hostname }),
         ...(app !== undefined && { app }),
         entries: [...counts.values()],
-      });
+      };
+      await client.reportUsage(upload, { signal });
       this.#isFullKnown = false;
     } catch (error) {
+      if (isWithoutRoute(error)) {
+        this.#isUnwanted = true;
+        return log.info("the broker does not collect usage; none is counted from now on");
+      }
       if (isHopeless(error)) return log.warn("the broker takes no such usage; dropped", { error });
       if (!isNotTaken(error)) {
         return log.warn("usage was told, and the answer lost: not told again", { error });
@@ -145,7 +155,12 @@ function isHopeless(error: unknown): boolean {
   return error instanceof BrokerRefused && HOPELESS.has(error.status);
 }
 
-const HOPELESS: ReadonlySet<number> = new Set([400, 404, 405, 413, 415, 422]);
+// A broker of an earlier time.
+function isWithoutRoute(error: unknown): boolean {
+  return error instanceof BrokerRefused && error.status === 404;
+}
+
+const HOPELESS: ReadonlySet<number> = new Set([400, 405, 413, 415, 422]);
 const NEVER_REACHED: ReadonlySet<string> = new Set([
   "connection_refused",
   "host_not_found",

@@ -1,30 +1,15 @@
 // `agent auth-gateway`: run a gateway on a broker's credentials, print its key, ask whether it answers.
 // Holds no provider credential of its own; without a configured broker it uses this host's.
 
-import { authBrokerLease, environmentKeys, openRegistry } from "#broker";
-import {
-  BrokerClient,
-  type BrokerConnection,
-  localBrokerUrl,
-  openSnapshotCache,
-  RemoteVault,
-  resolveBrokerConnection,
-  resolveBrokerToken,
-} from "#broker/client";
+import { environmentKeys, openRegistry } from "#broker";
 import { gatewayBind, GATEWAY_TOKEN_PREFIX, gatewayTokenPath, startGateway } from "#gateway";
 import { z } from "zod";
-import {
-  type Config,
-  createOutbound,
-  type Environment,
-  type Logger,
-  readJson,
-  readOrCreateToken,
-  rotateToken,
-} from "#platform";
+import { type Config, createOutbound, readJson, readOrCreateToken, rotateToken } from "#platform";
+import { withBrokerErrors } from "../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../cli-error.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { logLevel } from "../config-keys.ts";
+import { openGatewayBroker } from "../gateway-broker.ts";
 import { addKeyOptions, keyFlags } from "../key-options.ts";
 import { openProcessLog } from "../process-log.ts";
 import { unlessStopped, untilStopped } from "../until-stopped.ts";
@@ -61,7 +46,8 @@ export const authGatewayCommand: CliCommand = {
     serve.action((options: ServeOptions) => {
       const bind = options.bind === undefined ? {} : { "--gateway-bind": options.bind };
       const flags = { ...keyFlags(serve, serving), ...bind };
-      return serveGateway(context, context.loadConfig(flags, options.config), options);
+      const config = context.loadConfig(flags, options.config);
+      return withBrokerErrors(() => serveGateway(context, config, options));
     });
     command
       .command("token")
@@ -88,57 +74,29 @@ async function serveGateway(
   const { env } = context;
   const log = openProcessLog(config, context);
   const stopped = untilStopped(context.env);
-  const connection =
-    (await resolveBrokerConnection(config, env)) ?? (await localBroker(config, context));
-  const credentials = await unlessStopped(openVault(connection, { config, env, log }), stopped);
+  const broker = await unlessStopped(openGatewayBroker({ config, env, log }), stopped);
   try {
     const offered = environmentKeys(env, openRegistry(config));
     const gateway = await startGateway({
       config,
       env,
       log,
-      credentials,
+      credentials: broker.vault,
+      observe: (request) => broker.usage.record(request),
       environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
     });
     const { url, token, providers } = gateway;
     context.stdout(
       json
-        ? `${JSON.stringify({ gateway: { url, key: token }, broker: { url: connection.url } })}\n`
-        : `Gateway at ${url}, credentials from ${connection.url}\nKey: agent auth-gateway token\nProviders: ${providers.filter((id) => !id.startsWith("sim-")).join(", ")}\nCtrl-C stops it.\n`,
+        ? `${JSON.stringify({ gateway: { url, key: token }, broker: { url: broker.url } })}\n`
+        : `Gateway at ${url}, credentials from ${broker.url}\nKey: agent auth-gateway token\nProviders: ${providers.filter((id) => !id.startsWith("sim-")).join(", ")}\nCtrl-C stops it.\n`,
     );
     await stopped;
     log.info("stopping");
     await gateway.stop();
   } finally {
-    await credentials.stop();
+    await broker.stop();
   }
-}
-
-async function openVault(
-  connection: BrokerConnection,
-  { config, env, log }: { config: Config; env: Environment; log: Logger },
-): Promise<RemoteVault> {
-  const isLeaseOnly = config.get(authBrokerLease);
-  try {
-    const cache = openSnapshotCache(config, env, { ...connection, isLeaseOnly, log });
-    return await RemoteVault.open(new BrokerClient({ ...connection, isLeaseOnly }), { cache, log });
-  } catch (cause) {
-    const problem = `The broker at ${connection.url} cannot be used: ${message(cause)}`;
-    throw new CliError("broker_unreachable", problem, {
-      exitCode: EXIT_CODES.unreachable,
-      hint: "Start one with `agent auth-broker serve`, or set auth.broker.url and auth.broker.token.",
-      cause,
-    });
-  }
-}
-
-async function localBroker(config: Config, { env }: CommandContext): Promise<BrokerConnection> {
-  const token = await resolveBrokerToken(config, env);
-  if (token) return { url: localBrokerUrl(config, env), token };
-  throw new CliError("no_broker", "No broker is configured, and this host has never run one.", {
-    exitCode: EXIT_CODES.unreachable,
-    hint: "Run `agent up` for broker and gateway together, or set auth.broker.url and auth.broker.token.",
-  });
 }
 
 function printToken(

@@ -2,8 +2,16 @@
 // HTTP server and, later, by an agent in the same process. No step reaches back; nothing of a prompt is
 // written anywhere.
 
+import type { ObservedRequest } from "#broker/client";
 import { JsonScanError, readJson, scanJson, type JsonScan, type Outbound } from "#platform";
-import { isJsonObject, parseJson, type FormatId, type Json, type JsonObject } from "#wire";
+import {
+  isJsonObject,
+  parseJson,
+  type FormatId,
+  type Json,
+  type JsonObject,
+  type Usage,
+} from "#wire";
 import { InvalidRequest } from "../errors.ts";
 import type { Format, ReplyContext } from "../formats/format.ts";
 import { formats } from "../formats/index.ts";
@@ -30,7 +38,12 @@ export interface PipelineParts {
   readonly hostedTools: "drop" | "reject";
   readonly newId: () => string;
   readonly nowMs: () => number;
+  /** Told of each answered request that used one of the broker's credentials. */
+  readonly observe?: ObserveUse;
 }
+
+/** Counts what a request used; must not throw. */
+export type ObserveUse = (request: ObservedRequest) => void;
 
 /** Longest model id; it is echoed in a header. */
 export const MAX_MODEL_CHARS = 256;
@@ -208,6 +221,7 @@ function readBody(bytes: Uint8Array): JsonObject {
 function settle({ target, to, lease, exchange, parts }: Context): OnEnd {
   return (outcome, usage) => {
     exchange.release();
+    if (lease.source === "broker") parts.observe?.(observed(target, usage));
     exchange.log.info("request settled", {
       requestId: exchange.id,
       outcome,
@@ -217,5 +231,18 @@ function settle({ target, to, lease, exchange, parts }: Context): OnEnd {
       elapsedMs: Math.round(parts.nowMs() - exchange.startedAtMs),
       ...(usage && { usage }),
     });
+  };
+}
+
+// What no provider reported is not counted as tokens, only as a request.
+function observed({ provider, model }: CatalogModel, usage: Usage | undefined): ObservedRequest {
+  return {
+    provider: provider.id,
+    model: model.id,
+    inputTokens: usage?.input ?? 0,
+    outputTokens: usage?.output ?? 0,
+    cacheReadTokens: usage?.cacheRead ?? 0,
+    cacheWriteTokens: usage?.cacheWrite ?? 0,
+    costUsd: 0,
   };
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configKeys } from "#cli";
-import { startGateway, type Gateway } from "#gateway";
+import { startGateway, type Gateway, type StartGatewayOptions } from "#gateway";
 import { createLogger, loadConfig, type Environment } from "#platform";
 
 /** A gateway for tests, and everything it logged. */
@@ -19,7 +19,9 @@ export async function startGatewayUnderTest({
   config = {},
   env = {},
   environmentKeys = {},
-}: {
+  credentials = { credentials: () => [] },
+  observe = () => {},
+}: Partial<Pick<StartGatewayOptions, "credentials" | "observe">> & {
   config?: Record<string, unknown>;
   env?: Environment;
   environmentKeys?: Readonly<Record<string, string>>;
@@ -37,7 +39,8 @@ export async function startGatewayUnderTest({
     }),
     env: world,
     log: createLogger({ level: "debug", write: (line) => lines.push(line) }),
-    credentials: { credentials: () => [] },
+    credentials,
+    observe,
     environmentKeys: new Map(Object.entries(environmentKeys)),
   });
   const stop = async () => {

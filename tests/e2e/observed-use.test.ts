@@ -1,0 +1,67 @@
+// What a gateway tells of the requests it has answered with the broker's credentials: counts, whatever the dialect.
+
+import { afterEach, expect, test } from "bun:test";
+import type { ObservedRequest } from "#broker/client";
+import { type GatewayUnderTest, startGatewayUnderTest } from "./gateway-under-test.ts";
+
+const message = {
+  id: "msg_1",
+  type: "message",
+  role: "assistant",
+  model: "m",
+  content: [{ type: "text", text: "hello" }],
+  stop_reason: "end_turn",
+  stop_sequence: null,
+  usage: { input_tokens: 11, output_tokens: 5, cache_read_input_tokens: 7 },
+};
+const KEY = { type: "api_key", key: "sk-ant-broker-0123456789" } as const;
+const messages = [{ role: "user", content: "hello" }];
+
+let gateway: GatewayUnderTest;
+let upstream: Bun.Server<undefined>;
+
+async function startWith(credentials: readonly (typeof KEY)[]): Promise<ObservedRequest[]> {
+  const seen: ObservedRequest[] = [];
+  upstream = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => Response.json(message) });
+  gateway = await startGatewayUnderTest({
+    env: { ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstream.port}` },
+    environmentKeys: { anthropic: "sk-ant-environment-0123456789" },
+    credentials: { credentials: (provider) => (provider === "anthropic" ? credentials : []) },
+    observe: (request) => seen.push(request),
+  });
+  return seen;
+}
+
+afterEach(async () => {
+  await gateway.stop();
+  await upstream.stop(true);
+});
+
+async function ask(path: string): Promise<void> {
+  const model = "anthropic/claude-sonnet-4-5";
+  const response = await gateway.post(path, { model, max_tokens: 9, messages });
+  expect(response.status).toBe(200);
+  await response.text();
+}
+
+test("each request with the broker's key is told with what it used, passed through or translated", async () => {
+  const seen = await startWith([KEY]);
+  await ask("/v1/messages");
+  await ask("/v1/chat/completions");
+  const used = {
+    provider: "anthropic",
+    model: "claude-sonnet-4-5",
+    inputTokens: 11,
+    outputTokens: 5,
+    cacheReadTokens: 7,
+    cacheWriteTokens: 0,
+    costUsd: 0,
+  };
+  expect(seen).toEqual([used, used]);
+});
+
+test("requests with other keys are nobody's business", async () => {
+  const seen = await startWith([]);
+  await ask("/v1/messages");
+  expect(seen).toEqual([]);
+});
