@@ -17,6 +17,52 @@ export const brokerBind = defineKey({
   project: "refused",
 });
 
+/** Where clients of this host connect without TCP. */
+export const brokerSocket = defineKey({
+  name: "broker.socket",
+  schema: z.string().min(1),
+  default: "auto",
+  doc: "Unix socket the broker serves beside its address: auto (auth-broker.sock in the home directory), none, or a path in a private directory.",
+  env: "PARLEY_BROKER_SOCKET",
+  placeholder: "<path>",
+  project: "refused",
+});
+
+/** The certificate chain that the broker shows; empty for plain HTTP. */
+export const brokerTlsCert = defineKey({
+  name: "broker.tlsCert",
+  schema: z.string(),
+  default: "",
+  doc: "PEM file with the certificate chain to serve the broker's address with TLS; needs broker.tlsKey.",
+  env: "PARLEY_BROKER_TLS_CERT",
+  flag: "--tls-cert",
+  placeholder: "<file>",
+  project: "refused",
+});
+
+/** The private key of that certificate. */
+export const brokerTlsKey = defineKey({
+  name: "broker.tlsKey",
+  schema: z.string(),
+  default: "",
+  doc: "PEM file with the private key of broker.tlsCert, readable by its owner only.",
+  env: "PARLEY_BROKER_TLS_KEY",
+  flag: "--tls-key",
+  placeholder: "<file>",
+  project: "refused",
+});
+
+/** The names a broker may be called by. */
+export const brokerAllowedHosts = defineKey({
+  name: "broker.allowedHosts",
+  schema: z.string(),
+  default: "",
+  doc: "Names the broker answers to beside those of loopback, separated by commas, e.g. broker.example; without any, one bound beyond loopback answers to every name.",
+  env: "PARLEY_BROKER_ALLOWED_HOSTS",
+  placeholder: "<names>",
+  project: "refused",
+});
+
 /** The remote broker to use instead of the vault of this host; empty for none. */
 export const authBrokerUrl = defineKey({
   name: "auth.broker.url",
@@ -112,6 +158,10 @@ export const authBrokerLease = defineKey({
 /** Every configuration key of this part. */
 export const brokerKeys = [
   brokerBind,
+  brokerSocket,
+  brokerTlsCert,
+  brokerTlsKey,
+  brokerAllowedHosts,
   authBrokerUrl,
   authBrokerToken,
   authBrokerSnapshotTtl,

@@ -10,7 +10,15 @@ export {
   type ClientTokenSummary,
 } from "./access/client-tokens.ts";
 export { parsePermissions, PERMISSION_DOCS, ProviderScope } from "./access/permissions.ts";
-export { authBrokerLease, authBrokerUrl, brokerBind, brokerKeys, vaultKey } from "./config.ts";
+export {
+  authBrokerLease,
+  authBrokerUrl,
+  brokerBind,
+  brokerKeys,
+  brokerTlsCert,
+  brokerTlsKey,
+  vaultKey,
+} from "./config.ts";
 export { backUp } from "./backup/backup.ts";
 export { restore } from "./backup/restore.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createLogger, loadConfig } from "#platform";
 import { brokerKeys } from "./config.ts";
 import { MasterKeyError } from "./errors.ts";
-import { MAX_UPLOAD_BYTES } from "./server.ts";
+import { MAX_BODY_BYTES } from "./http/app.ts";
 import { type Broker, startBroker } from "./start.ts";
 
 const log = createLogger({ level: "silent" });
@@ -57,7 +57,7 @@ describe("a running broker", () => {
   test("refuses a body over its limit in its own words, and a foreign Host", async () => {
     const { url, token } = await start();
     const headers = { authorization: `Bearer ${token}` };
-    const body = "x".repeat(MAX_UPLOAD_BYTES + 1);
+    const body = "x".repeat(MAX_BODY_BYTES + 1);
     const large = await fetch(`${url}/v1/credential`, { method: "POST", headers, body });
     expect([large.status, Object.keys((await large.json()) as object)]).toEqual([413, ["error"]]);
     const rebound = await fetch(`${url}/v1/healthz`, { headers: { host: "evil.test" } });

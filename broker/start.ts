@@ -1,4 +1,4 @@
-// Brings a broker up in this process: vault, token file, listener, refresher; and takes it down in reverse.
+// Brings a broker up in this process: vault, audit log, tokens, refresher, listener; and takes it down in reverse.
 // Refuses to listen before the vault has proved that it opens.
 
 import {
@@ -6,18 +6,19 @@ import {
   type Environment,
   homeDirectory,
   type Logger,
-  parseBindAddress,
+  Metrics,
   readOrCreateToken,
-  serveHttp,
   systemClock,
   VERSION,
 } from "#platform";
-import { BROKER_TOKEN_PREFIX } from "./access/client-tokens.ts";
+import { AuditLog } from "./access/audit-log.ts";
+import { Authenticator } from "./access/authenticator.ts";
+import { BROKER_TOKEN_PREFIX, ClientTokens } from "./access/client-tokens.ts";
 import { brokerTokenPath } from "./client/connection.ts";
-import { brokerBind } from "./config.ts";
+import { createBrokerApp } from "./http/app.ts";
+import { listen } from "./http/listener.ts";
 import { openRegistry } from "./oauth/registry.ts";
 import { Refresher } from "./refresh/refresher.ts";
-import { createBrokerApp, MAX_UPLOAD_BYTES } from "./server.ts";
 import { openVault, type OpenVaultOptions } from "./vault/open-vault.ts";
 import type { Vault } from "./vault/vault.ts";
 
@@ -35,7 +36,9 @@ export interface StartBrokerOptions {
 export interface Broker {
   readonly url: string;
   readonly port: number;
-  /** The bearer its clients must send. */
+  /** The Unix socket for clients of this host; absent when none is served. */
+  readonly socketPath?: string;
+  /** The bearer of its owner. */
   readonly token: string;
   /** Its vault, for consumers in the same process. */
   readonly vault: Vault;
@@ -43,54 +46,79 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
+type Closing = (() => void | Promise<void>)[];
+
 /** Starts a broker. Throws BrokerError for its vault, and the platform's errors for the rest. */
 export async function startBroker(options: StartBrokerOptions): Promise<Broker> {
-  const { config, env, log, nowMs = Date.now, askPassphrase } = options;
-  const home = homeDirectory(env);
+  const { config, env, nowMs = Date.now, askPassphrase } = options;
   const vault = await openVault({ config, env, nowMs, askPassphrase });
-  const refresher = new Refresher({
-    vault,
-    home,
-    env,
-    log,
-    providers: openRegistry(config).find,
-    ...(options.nowMs && { clock: { ...systemClock, nowMs } }),
-  });
+  const closing: Closing = [() => vault.close()];
   try {
-    const token = readOrCreateToken(brokerTokenPath(home), BROKER_TOKEN_PREFIX);
-    const broker = serve(vault, refresher, { token, config, log, nowMs });
-    refresher.start();
-    return broker;
+    return await serve(vault, options, closing);
   } catch (error) {
-    vault.close();
+    await closeAll(closing);
     throw error;
   }
 }
 
-function serve(
-  vault: Vault,
-  refresher: Refresher,
-  {
-    token,
-    config,
-    log,
-    nowMs,
-  }: { token: string; config: Config; log: Logger; nowMs: () => number },
-): Broker {
-  const app = createBrokerApp({ vault, token, version: VERSION, log, nowMs });
-  const server = serveHttp({
-    bind: parseBindAddress(config.get(brokerBind)),
-    fetch: (request, control) => app.fetch(request, control),
-    hasToken: true,
-    maxBodyBytes: MAX_UPLOAD_BYTES,
-    refuse: ({ status, message }) => Response.json({ error: message }, { status }),
-    log,
+async function serve(vault: Vault, options: StartBrokerOptions, closing: Closing): Promise<Broker> {
+  const { config, env, log, nowMs = Date.now } = options;
+  const home = homeDirectory(env);
+  const token = readOrCreateToken(brokerTokenPath(home), BROKER_TOKEN_PREFIX);
+  const audit = AuditLog.open(home, { index: vault.file.index, nowMs });
+  closing.push(() => audit.close());
+  const tokens = new ClientTokens(vault.file, { nowMs });
+  closing.push(() => tokens.close());
+  const gate = openGate({ token, tokens, audit, log });
+  closing.push(() => gate.close());
+  const refresher = openRefresher(vault, options);
+  closing.push(() => refresher.stop());
+  const metrics = new Metrics();
+  const services = { vault, gate, tokens, audit, refresher, metrics, log, nowMs };
+  const app = createBrokerApp({ ...services, version: VERSION });
+  closing.push(() => app.close());
+  const server = await listen(app, { config, home, log });
+  // Held requests are let go first, or the server would wait for them.
+  closing.splice(-1, 0, () => server.stop());
+  refresher.start();
+  const { url, port, socketPath } = server;
+  const place = { url, port, ...(socketPath !== undefined && { socketPath }) };
+  return { ...place, token, vault, stop: () => closeAll(closing) };
+}
+
+function openGate({
+  token,
+  tokens,
+  audit,
+  log,
+}: {
+  token: string;
+  tokens: ClientTokens;
+  audit: AuditLog;
+  log: Logger;
+}): Authenticator {
+  return new Authenticator({
+    ownerToken: token,
+    tokens,
+    record: (event) => {
+      // Nothing is given out here, so nothing has to wait for the record.
+      audit.record(event).catch((error: unknown) => log.error("not recorded", { error }));
+    },
   });
-  const stop = async () => {
-    app.close();
-    await server.stop();
-    await refresher.stop();
-    vault.close();
-  };
-  return { url: server.url, port: server.port, token, vault, stop };
+}
+
+function openRefresher(vault: Vault, { config, env, log, nowMs }: StartBrokerOptions): Refresher {
+  return new Refresher({
+    vault,
+    home: homeDirectory(env),
+    env,
+    log,
+    providers: openRegistry(config).find,
+    ...(nowMs && { clock: { ...systemClock, nowMs } }),
+  });
+}
+
+// The last to come is the first to go; each once, however often it is asked for.
+async function closeAll(closing: Closing): Promise<void> {
+  for (let close = closing.pop(); close !== undefined; close = closing.pop()) await close();
 }

@@ -3,7 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { CredentialSnapshot } from "#wire";
 import { NO_REFRESHER } from "../refresh/schedule.ts";
-import { snapshotOf } from "./snapshot.ts";
+import { snapshotEntryOf, snapshotOf } from "./snapshot.ts";
+import type { Disclosure } from "./view.ts";
 import type { VaultContent } from "../vault/vault.ts";
 
 const content: VaultContent = {
@@ -30,7 +31,7 @@ const content: VaultContent = {
 const refresher = { ...NO_REFRESHER, enabled: true, skewMs: 300_000, nextSweepInMs: 5 };
 
 test("the snapshot is what strict clients accept, and holds no refresh token", () => {
-  const snapshot = snapshotOf(content, { nowMs: 7 });
+  const snapshot = snapshotOf(content, { nowMs: 7, refresher: NO_REFRESHER, disclosure: "whole" });
   expect(CredentialSnapshot.parse(snapshot)).toEqual(snapshot);
   expect(snapshot.credentials.map((entry) => entry.credential)).toEqual([
     { type: "api_key", key: "k" },
@@ -41,7 +42,7 @@ test("the snapshot is what strict clients accept, and holds no refresh token", (
 
 describe("rotatesInMs", () => {
   const rotations = (nowMs: number, schedule = refresher) =>
-    snapshotOf(content, { nowMs, refresher: schedule }).credentials.map(
+    snapshotOf(content, { nowMs, refresher: schedule, disclosure: "whole" }).credentials.map(
       (entry) => entry.rotatesInMs,
     );
 
@@ -56,4 +57,27 @@ describe("rotatesInMs", () => {
   test("is null for all while nobody refreshes", () => {
     expect(rotations(600_000, NO_REFRESHER)).toEqual([null, null]);
   });
+});
+
+describe("disclosure", () => {
+  const shown = (disclosure: Disclosure) =>
+    snapshotOf(content, { nowMs: 7, refresher, disclosure }).credentials.map(({ credential }) =>
+      credential.type === "oauth" ? credential.access : credential.key,
+    );
+
+  test("decides whether API keys and access tokens are shown", () => {
+    expect(shown("whole")).toEqual(["k", "a"]);
+    expect(shown("leased")).toEqual(["__leased__", "a"]);
+    expect(shown("none")).toEqual(["__leased__", "__leased__"]);
+  });
+});
+
+test("a cool-down is told while it lasts, and the entry has no such key before and after", () => {
+  const block = { providerKey: "openai", blockScope: "m", blockedUntilMs: 50 };
+  const [first] = content.credentials;
+  if (!first) throw new Error("unreachable");
+  const entryAt = (nowMs: number) =>
+    snapshotEntryOf({ ...first, blocks: [block] }, { nowMs, refresher, disclosure: "whole" });
+  expect(entryAt(49).blocks).toEqual([block]);
+  expect(Object.keys(entryAt(50))).not.toContain("blocks");
 });

@@ -1,46 +1,26 @@
 // The routes answer to the byte what deployed clients expect, and tell nobody else anything.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createLogger } from "#platform";
 import { CredentialSnapshot } from "#wire";
-import { type BrokerApp, createBrokerApp } from "./server.ts";
-import { Vault } from "./vault/vault.ts";
+import type { Vault } from "../vault/vault.ts";
+import { type BrokerUnderTest, brokerUnderTest } from "./app-under-test.ts";
 
-const TOKEN = "plb_test-token-0123456789";
-const BEARER = { authorization: `Bearer ${TOKEN}` };
-
-let home: string;
+let broker: BrokerUnderTest;
 let vault: Vault;
-let app: BrokerApp;
-let logged: string[];
 
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), "parley-broker-"));
-  vault = Vault.open(home);
-  logged = [];
-  const log = createLogger({ level: "debug", write: (line) => logged.push(line) });
-  app = createBrokerApp({ vault, token: TOKEN, version: "1.2.3", log, nowMs: () => 1_000 });
+  broker = brokerUnderTest({ nowMs: () => 1_000 });
+  vault = broker.vault;
 });
 
-afterEach(() => {
-  app.close();
-  vault.close();
-  rmSync(home, { recursive: true });
-});
+afterEach(() => broker.close());
 
-const NOTHING = { body: new Uint8Array(0) };
-
-function get(path: string, headers: Record<string, string> = BEARER): Promise<Response> {
-  return app.fetch(new Request(`http://127.0.0.1:8765${path}`, { headers }), NOTHING);
+function get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+  return broker.ask(path, { headers });
 }
 
 function post(body: string | Uint8Array): Promise<Response> {
-  const url = "http://127.0.0.1:8765/v1/credential";
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  return app.fetch(new Request(url, { method: "POST", headers: BEARER }), { body: bytes });
+  return broker.ask("/v1/credential", { method: "POST", body });
 }
 
 async function shown(response: Response): Promise<[number, unknown]> {
@@ -52,7 +32,7 @@ const upload = (key: string, provider = "openai") =>
 
 describe("access", () => {
   test("health needs no token and says only that it is well and which version", async () => {
-    expect(await shown(await get("/v1/healthz", {}))).toEqual([
+    expect(await shown(await broker.ask("/v1/healthz", { token: "" }))).toEqual([
       200,
       { ok: true, version: "1.2.3" },
     ]);
@@ -61,14 +41,17 @@ describe("access", () => {
   const wrong: readonly Record<string, string>[] = [
     {},
     { authorization: "Bearer wrong" },
-    { authorization: `Bearer ${TOKEN}x` },
-    { authorization: `Bearer ${TOKEN}, Bearer ${TOKEN}` },
-    { authorization: TOKEN },
-    { authorization: `Basic ${TOKEN}` },
+    { authorization: `Bearer ${"plb_test-token-0123456789"}x` },
+    {
+      authorization: `Bearer ${"plb_test-token-0123456789"}, Bearer ${"plb_test-token-0123456789"}`,
+    },
+    { authorization: "plb_test-token-0123456789" },
+    { authorization: `Basic ${"plb_test-token-0123456789"}` },
   ];
   test.each(wrong)("%j is unauthorized on every route, known or not", async (headers) => {
     for (const path of ["/v1/snapshot", "/v1/nope", "/"]) {
-      expect(await shown(await get(path, headers))).toEqual([401, { error: "unauthorized" }]);
+      const answer = await broker.ask(path, { token: "", headers });
+      expect(await shown(answer)).toEqual([401, { error: "unauthorized" }]);
     }
   });
 
@@ -113,7 +96,7 @@ describe("the snapshot", () => {
   test.each(['"1"', 'W/"1"', '"0", "1"', "*"])(
     "unchanged for If-None-Match %s is a bodiless 304 with the tag, even without wait",
     async (tag) => {
-      const response = await get("/v1/snapshot", { ...BEARER, "if-none-match": tag });
+      const response = await get("/v1/snapshot", { "if-none-match": tag });
       expect(response.status).toBe(304);
       expect(response.headers.get("etag")).toBe('"1"');
       expect(await response.text()).toBe("");
@@ -121,30 +104,30 @@ describe("the snapshot", () => {
   );
 
   test.each(['"0"', "1", '"11"', ""])("for another tag, %j, it is sent whole", async (tag) => {
-    expect((await get("/v1/snapshot", { ...BEARER, "if-none-match": tag })).status).toBe(200);
+    expect((await get("/v1/snapshot", { "if-none-match": tag })).status).toBe(200);
   });
 
   test("is held while unchanged and sent at once on a change", async () => {
-    const held = get("/v1/snapshot?wait=30000", { ...BEARER, "if-none-match": '"1"' });
+    const held = get("/v1/snapshot?wait=30000", { "if-none-match": '"1"' });
     vault.upsert("openai", { type: "api_key", key: "k-1" });
     const response = await held;
     expect([response.status, response.headers.get("etag")]).toEqual([200, '"2"']);
   });
 
   test("is a 304 when the wait ends without a change", async () => {
-    const response = await get("/v1/snapshot?wait=1", { ...BEARER, "if-none-match": '"1"' });
+    const response = await get("/v1/snapshot?wait=1", { "if-none-match": '"1"' });
     expect(response.status).toBe(304);
   });
 
   test("is not held for a client that has no generation yet, or an old one", async () => {
     expect((await get("/v1/snapshot?wait=30000")).status).toBe(200);
-    const stale = await get("/v1/snapshot?wait=30000", { ...BEARER, "if-none-match": '"0"' });
+    const stale = await get("/v1/snapshot?wait=30000", { "if-none-match": '"0"' });
     expect(stale.status).toBe(200);
   });
 
   test("is let go when the broker stops", async () => {
-    const held = get("/v1/snapshot?wait=30000", { ...BEARER, "if-none-match": '"1"' });
-    app.close();
+    const held = get("/v1/snapshot?wait=30000", { "if-none-match": '"1"' });
+    broker.app.close();
     expect((await held).status).toBe(304);
   });
 
@@ -219,9 +202,9 @@ describe("an upload", () => {
     expect(await misplaced.text()).not.toContain(secret);
     await get(`/v1/snapshot?wait=${secret}`);
     await get("/v1/snapshot", { authorization: `Bearer ${secret}` });
-    expect(logged.length).toBeGreaterThan(0);
-    expect(logged.join("")).not.toContain(secret);
-    expect(logged.join("")).not.toContain(TOKEN);
+    expect(broker.logged.length).toBeGreaterThan(0);
+    expect(broker.logged.join("")).not.toContain(secret);
+    expect(broker.logged.join("")).not.toContain(broker.ownerToken);
   });
 });
 
@@ -232,5 +215,4 @@ test("a vault that fails in mid-flight is a 500 that tells the client nothing", 
     500,
     { error: "internal: see the broker's log" },
   ]);
-  vault = Vault.open(home);
 });
