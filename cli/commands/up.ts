@@ -13,6 +13,7 @@ import { gatewayBind, startGateway, type Gateway } from "#gateway";
 import { isLoopback, type Logger } from "#platform";
 import { logLevel } from "../config-keys.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
+import { hardenServer } from "../hardened-process.ts";
 import { addKeyOptions, keyFlags } from "../key-options.ts";
 import { passphraseAsker } from "../local-vault.ts";
 import { openProcessLog } from "../process-log.ts";
@@ -54,6 +55,7 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
   const { env } = context;
   const offered = environmentKeys(env, openRegistry(config));
   const stopped = untilStopped(context.env);
+  await hardenServer(log);
   const broker = await startBroker({
     config,
     env,
@@ -97,7 +99,10 @@ function warnWhenPublic({ url }: Gateway, log: Logger): void {
 }
 
 function readyJson(gateway: Gateway, broker: Broker): string {
-  const ready = { gateway: { url: gateway.url, key: gateway.token }, broker: { url: broker.url } };
+  const ready = {
+    gateway: { url: gateway.url, key: gateway.token },
+    broker: { url: broker.url, socket: broker.socketPath ?? null },
+  };
   return `${JSON.stringify(ready)}\n`;
 }
 

@@ -1,10 +1,11 @@
 // `agent auth-broker serve`: the broker, until Ctrl-C.
 
-import { brokerBind, startBroker } from "#broker";
+import { type Broker, brokerBind, brokerTlsCert, brokerTlsKey, startBroker } from "#broker";
 import { homeDirectory } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
 import { logLevel } from "../../config-keys.ts";
+import { hardenServer } from "../../hardened-process.ts";
 import { addKeyOptions, keyFlags } from "../../key-options.ts";
 import { passphraseAsker } from "../../local-vault.ts";
 import { openProcessLog } from "../../process-log.ts";
@@ -16,7 +17,7 @@ interface ServeOptions {
   readonly json?: boolean;
 }
 
-const SERVE_KEYS = [brokerBind, logLevel];
+const SERVE_KEYS = [brokerBind, brokerTlsCert, brokerTlsKey, logLevel];
 
 /** `agent auth-broker serve`. */
 export const serveSubcommand: Subcommand = {
@@ -33,11 +34,9 @@ export const serveSubcommand: Subcommand = {
         const config = context.loadConfig(flags, options.config);
         const log = openProcessLog(config, context);
         const stopped = untilStopped(context.env);
+        await hardenServer(log);
         const broker = await startBroker({ config, env: context.env, log, ...passphraseAsker() });
-        const { url } = broker;
-        context.stdout(
-          options.json ? `${JSON.stringify({ broker: { url } })}\n` : readyText(url, context),
-        );
+        context.stdout(options.json ? readyJson(broker) : readyText(broker, context));
         await stopped;
         log.info("stopping");
         await broker.stop();
@@ -46,9 +45,21 @@ export const serveSubcommand: Subcommand = {
   },
 };
 
-function readyText(url: string, { env }: CommandContext): string {
-  return `Broker at ${url}, vault in ${homeDirectory(env)}
-Token: agent auth-broker token
+function readyJson({ url, socketPath }: Broker): string {
+  return `${JSON.stringify({ broker: { url, socket: socketPath ?? null } })}\n`;
+}
+
+function readyText({ url, socketPath }: Broker, { env }: CommandContext): string {
+  return `Parley broker is ready.
+
+  address  ${url}
+  socket   ${socketPath ?? "none"}
+  vault    ${homeDirectory(env)}
+
+On this host clients find the socket and the token by themselves. Elsewhere they need both of:
+  export PARLEY_AUTH_BROKER_URL=${url}
+  export PARLEY_AUTH_BROKER_TOKEN=...     what \`agent auth-broker token\` prints here, which allows everything
+
 Ctrl-C stops it.
 `;
 }
