@@ -5,6 +5,7 @@ import { authBrokerLease } from "#broker";
 import {
   BrokerClient,
   type BrokerConnection,
+  LimitFeed,
   localBrokerUrl,
   ObservedUsage,
   openSnapshotCache,
@@ -31,6 +32,7 @@ export interface GatewayBroker {
   readonly url: string;
   readonly vault: RemoteVault;
   readonly usage: ObservedUsage;
+  readonly limits: LimitFeed;
   /** Tells what is left to tell, and stops following. */
   stop(): Promise<void>;
 }
@@ -42,11 +44,13 @@ export async function openGatewayBroker(world: GatewayWorld): Promise<GatewayBro
   const installId = readInstallId(homeDirectory(env));
   const { client, vault } = await openVault(connection, world);
   const usage = new ObservedUsage({ client, installId, app: APP_NAME, log });
+  const limits = new LimitFeed({ client, log });
   const stop = async () => {
+    limits.stop();
     await usage.stop();
     await vault.stop();
   };
-  return { url: connection.url, vault, usage, stop };
+  return { url: connection.url, vault, usage, limits, stop };
 }
 
 async function openVault(connection: BrokerConnection, { config, env, log }: GatewayWorld) {

@@ -26,6 +26,7 @@ import {
   providersKey,
 } from "./config.ts";
 import { ModelCatalog } from "./models/catalog.ts";
+import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
 import type { ObserveUse } from "./pipeline/pipeline.ts";
 import { builtInProviders } from "./providers/index.ts";
@@ -62,6 +63,8 @@ export interface StartGatewayOptions {
   readonly environmentKeys: ReadonlyMap<string, string>;
   /** Told of each answered request that used one of those credentials. */
   readonly observe?: ObserveUse;
+  /** Told of the headers of each answer, a refusal included, that was got with one of those credentials. */
+  readonly observeLimits?: ObserveLimits;
 }
 
 /** File that holds the gateway's bearer. */
@@ -71,7 +74,8 @@ export function gatewayTokenPath(env: Environment): string {
 
 /** Starts listening. Throws for a busy port, a public bind, an incomplete provider. */
 export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
-  const { config, env, log, credentials, environmentKeys, observe } = options;
+  const { config, env, log, credentials, environmentKeys } = options;
+  const { observe, observeLimits } = options;
   const overrides = config.get(providersKey);
   const bind = parseBindAddress(config.get(gatewayBind));
   const own = findOwnAddress(builtInProviders, env, bind);
@@ -97,6 +101,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     newId,
     nowMs: () => performance.timeOrigin + performance.now(),
     ...(observe && { observe }),
+    ...(observeLimits && { observeLimits }),
     token,
     log,
   });

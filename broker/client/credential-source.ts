@@ -3,16 +3,14 @@
 
 import type { Credential } from "#wire";
 
+/** A credential with the id under which its broker knows it. */
+export interface HeldCredential {
+  readonly id: number;
+  readonly credential: Credential;
+}
+
 /** Hands out credentials; cheap enough to be asked once per request. */
 export interface CredentialSource {
   /** The active credentials of a provider, oldest first; empty when there is none. */
-  credentials(provider: string): readonly Credential[];
-}
-
-/** Groups credentials by provider, keeping their order. */
-export function byProvider(
-  entries: readonly { readonly provider: string; readonly credential: Credential }[],
-): ReadonlyMap<string, readonly Credential[]> {
-  const groups = Map.groupBy(entries, (entry) => entry.provider);
-  return new Map([...groups].map(([id, group]) => [id, group.map((entry) => entry.credential)]));
+  entries(provider: string): readonly HeldCredential[];
 }

@@ -16,8 +16,9 @@ export {
   resolveBrokerConnection,
   resolveBrokerToken,
 } from "./connection.ts";
-export { type CredentialSource } from "./credential-source.ts";
+export type { CredentialSource, HeldCredential } from "./credential-source.ts";
 export { readInstallId } from "./install-id.ts";
+export { LimitFeed, type LimitFeedOptions } from "./limit-feed.ts";
 export {
   type ObservedRequest,
   ObservedUsage,

@@ -25,25 +25,25 @@ test("credentials come by provider, oldest first, and none for an unknown one", 
   vault.upsert("openai", { type: "api_key", key: "k-1" });
   vault.upsert("anthropic", { type: "api_key", key: "k-2" });
   vault.upsert("openai", { type: "api_key", key: "k-3" });
-  expect(source.credentials("openai")).toEqual([
+  expect(source.entries("openai").map(({ credential }) => credential)).toEqual([
     { type: "api_key", key: "k-1" },
     { type: "api_key", key: "k-3" },
   ]);
-  expect(source.credentials("constructor")).toEqual([]);
+  expect(source.entries("constructor")).toEqual([]);
 });
 
 test("a key that another process stores counts from the next request", () => {
   const source = new VaultCredentials(vault);
-  expect(source.credentials("openai")).toEqual([]);
+  expect(source.entries("openai")).toEqual([]);
   const other = Vault.open(home);
   other.upsert("openai", { type: "api_key", key: "k-1" });
   other.close();
-  expect(source.credentials("openai")).toHaveLength(1);
+  expect(source.entries("openai")).toHaveLength(1);
 });
 
 test("a refresh token is never handed out", () => {
   vault.upsert("p", { type: "oauth", refresh: "canary", access: "a", expires: 1 });
-  const handedOut = new VaultCredentials(vault).credentials("p");
+  const handedOut = new VaultCredentials(vault).entries("p");
   expect(JSON.stringify(handedOut)).not.toContain("canary");
-  expect(handedOut).toEqual([{ type: "oauth", refresh: "__remote__", access: "a", expires: 1 }]);
+  expect(handedOut).toMatchObject([{ credential: { refresh: "__remote__", access: "a" } }]);
 });

@@ -83,6 +83,7 @@ async function serveGateway(
       log,
       credentials: broker.vault,
       observe: (request) => broker.usage.record(request),
+      observeLimits: (id, headers) => broker.limits.record(id, headers),
       environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
     });
     const { url, token, providers } = gateway;

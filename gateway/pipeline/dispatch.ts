@@ -27,6 +27,16 @@ export interface DispatchLimits {
   readonly idleTimeoutMs: number;
 }
 
+/** Told of the headers of an answer that was got with one of the broker's credentials; must not throw. */
+export type ObserveLimits = (credentialId: number, headers: Headers) => void;
+
+/** What calls go through, and who hears of their limits. */
+export interface DispatchParts {
+  readonly outbound: Outbound;
+  readonly limits: DispatchLimits;
+  readonly observeLimits?: ObserveLimits;
+}
+
 /** What is sent, and to whom. */
 export interface Dispatch {
   readonly provider: Provider;
@@ -62,7 +72,7 @@ export class UpstreamRefused extends UpstreamFailed {
 export async function dispatch(
   { provider, format, body, isStream, lease }: Dispatch,
   exchange: Exchange,
-  { outbound, limits }: { outbound: Outbound; limits: DispatchLimits },
+  { outbound, limits, observeLimits }: DispatchParts,
 ): Promise<OutboundResponse> {
   const isSameFormat = exchange.format.id === format;
   const isSimulated = provider.answer !== undefined;
@@ -80,6 +90,7 @@ export async function dispatch(
     ...limits,
   };
   const response = await send(request, provider, format, outbound);
+  if (lease.credentialId !== undefined) observeLimits?.(lease.credentialId, response.headers);
   if (response.status >= 200 && response.status < 300)
     return checkKind(response, { format, isStream });
   throw await refusal(response, format, exchange.id);

@@ -2,14 +2,14 @@
 
 import { expect, test } from "bun:test";
 import type { CredentialSource } from "#broker/client";
-import type { Credential } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import { anthropic } from "../providers/anthropic.ts";
 import { simulator } from "../providers/simulator.ts";
 import { KeyLeases, type KeySources } from "./lease.ts";
 
 const stored = (...keys: string[]): CredentialSource => ({
-  credentials: () => keys.map((key): Credential => ({ type: "api_key", key })),
+  entries: () =>
+    keys.map((key, index) => ({ id: index + 1, credential: { type: "api_key", key } })),
 });
 
 function leases(rest: Partial<KeySources> = {}): KeyLeases {
@@ -30,7 +30,11 @@ test("the operator's key comes first, then the broker's, then the environment's"
   const all = leases({ providers, env, broker: stored("from-broker"), environmentKeys });
   expect(await all.lease(anthropic)).toEqual({ key: "from-config", source: "config" });
   const two = leases({ broker: stored("from-broker"), environmentKeys });
-  expect(await two.lease(anthropic)).toEqual({ key: "from-broker", source: "broker" });
+  expect(await two.lease(anthropic)).toEqual({
+    key: "from-broker",
+    source: "broker",
+    credentialId: 1,
+  });
   expect(await leases({ environmentKeys }).lease(anthropic)).toMatchObject({
     source: "environment",
   });

@@ -16,6 +16,8 @@ export interface Lease {
   /** Empty where the provider needs none. */
   readonly key: string;
   readonly source: KeySource;
+  /** The broker's id of the credential; absent for other sources. */
+  readonly credentialId?: number;
 }
 
 /** What the ladder climbs. */
@@ -52,7 +54,7 @@ export class KeyLeases {
     const configured = await this.#configuredKey(provider.id);
     if (configured !== undefined) return { key: configured, source: "config" };
     const stored = this.#stored(provider.id);
-    if (stored !== undefined) return { key: stored, source: "broker" };
+    if (stored !== undefined) return { ...stored, source: "broker" };
     const offered = this.#sources.environmentKeys.get(provider.id);
     if (offered !== undefined) return { key: offered, source: "environment" };
     if (!provider.needsKey) return { key: "", source: "none" };
@@ -63,11 +65,12 @@ export class KeyLeases {
     });
   }
 
-  #stored(providerId: string): string | undefined {
-    const stored = this.#sources.broker.credentials(providerId);
+  #stored(providerId: string): Required<Pick<Lease, "key" | "credentialId">> | undefined {
+    const stored = this.#sources.broker.entries(providerId);
     // The newest: whoever adds a key beside an old one means it to be used.
-    const newest = stored.findLast((credential) => credential.type === "api_key");
-    return newest?.type === "api_key" ? newest.key : undefined;
+    const newest = stored.findLast(({ credential }) => credential.type === "api_key");
+    if (newest?.credential.type !== "api_key") return undefined;
+    return { key: newest.credential.key, credentialId: newest.id };
   }
 
   #configuredKey(providerId: string): Promise<string | undefined> {

@@ -3,7 +3,7 @@
 // written anywhere.
 
 import type { ObservedRequest } from "#broker/client";
-import { JsonScanError, readJson, scanJson, type JsonScan, type Outbound } from "#platform";
+import { JsonScanError, readJson, scanJson, type JsonScan } from "#platform";
 import {
   isJsonObject,
   parseJson,
@@ -17,7 +17,7 @@ import type { Format, ReplyContext } from "../formats/format.ts";
 import { formats } from "../formats/index.ts";
 import { Losses } from "../formats/losses.ts";
 import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
-import { dispatch, type DispatchLimits } from "./dispatch.ts";
+import { dispatch, type DispatchParts } from "./dispatch.ts";
 import type { Exchange } from "./exchange.ts";
 import type { KeyLeases, Lease } from "./lease.ts";
 import { relayReply, relayStream, sameFormatBody, type OnEnd } from "./same-format.ts";
@@ -29,11 +29,9 @@ import {
 } from "./translate.ts";
 
 /** What the pipeline is built from. */
-export interface PipelineParts {
+export interface PipelineParts extends DispatchParts {
   readonly catalog: ModelCatalog;
   readonly leases: KeyLeases;
-  readonly outbound: Outbound;
-  readonly limits: DispatchLimits;
   readonly keepAliveMs: number;
   readonly hostedTools: "drop" | "reject";
   readonly newId: () => string;

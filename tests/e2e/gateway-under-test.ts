@@ -19,9 +19,10 @@ export async function startGatewayUnderTest({
   config = {},
   env = {},
   environmentKeys = {},
-  credentials = { credentials: () => [] },
+  credentials = { entries: () => [] },
   observe = () => {},
-}: Partial<Pick<StartGatewayOptions, "credentials" | "observe">> & {
+  observeLimits = () => {},
+}: Partial<Pick<StartGatewayOptions, "credentials" | "observe" | "observeLimits">> & {
   config?: Record<string, unknown>;
   env?: Environment;
   environmentKeys?: Readonly<Record<string, string>>;
@@ -41,6 +42,7 @@ export async function startGatewayUnderTest({
     log: createLogger({ level: "debug", write: (line) => lines.push(line) }),
     credentials,
     observe,
+    observeLimits,
     environmentKeys: new Map(Object.entries(environmentKeys)),
   });
   const stop = async () => {

@@ -20,14 +20,25 @@ const messages = [{ role: "user", content: "hello" }];
 let gateway: GatewayUnderTest;
 let upstream: Bun.Server<undefined>;
 
-async function startWith(credentials: readonly (typeof KEY)[]): Promise<ObservedRequest[]> {
+let limits: [number, string | null][];
+
+async function startWith(
+  keys: readonly (typeof KEY)[],
+  { status = 200 }: { status?: number } = {},
+): Promise<ObservedRequest[]> {
   const seen: ObservedRequest[] = [];
-  upstream = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => Response.json(message) });
+  limits = [];
+  const init = { status, headers: { "anthropic-ratelimit-requests-remaining": "3" } };
+  const answer = () => Response.json(message, init);
+  upstream = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
+  const entries = keys.map((credential, index) => ({ id: index + 41, credential }));
   gateway = await startGatewayUnderTest({
     env: { ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstream.port}` },
     environmentKeys: { anthropic: "sk-ant-environment-0123456789" },
-    credentials: { credentials: (provider) => (provider === "anthropic" ? credentials : []) },
+    credentials: { entries: (provider) => (provider === "anthropic" ? entries : []) },
     observe: (request) => seen.push(request),
+    observeLimits: (id, headers) =>
+      limits.push([id, headers.get("anthropic-ratelimit-requests-remaining")]),
   });
   return seen;
 }
@@ -37,10 +48,10 @@ afterEach(async () => {
   await upstream.stop(true);
 });
 
-async function ask(path: string): Promise<void> {
+async function ask(path: string, { status = 200 }: { status?: number } = {}): Promise<void> {
   const model = "anthropic/claude-sonnet-4-5";
   const response = await gateway.post(path, { model, max_tokens: 9, messages });
-  expect(response.status).toBe(200);
+  expect(response.status).toBe(status);
   await response.text();
 }
 
@@ -58,10 +69,22 @@ test("each request with the broker's key is told with what it used, passed throu
     costUsd: 0,
   };
   expect(seen).toEqual([used, used]);
+  expect(limits).toEqual([
+    [41, "3"],
+    [41, "3"],
+  ]);
 });
 
 test("requests with other keys are nobody's business", async () => {
   const seen = await startWith([]);
   await ask("/v1/messages");
   expect(seen).toEqual([]);
+  expect(limits).toEqual([]);
+});
+
+test("a refusal tells of limits and counts no use", async () => {
+  const seen = await startWith([KEY], { status: 429 });
+  await ask("/v1/messages", { status: 429 });
+  expect(seen).toEqual([]);
+  expect(limits).toEqual([[41, "3"]]);
 });
