@@ -10,6 +10,8 @@ export const MeasuredLimit = z.strictObject({
   limit: UsageLimit,
   measuredAtMs: z.number(),
   source: z.enum(["probe", "headers"]),
+  /** What is over the limit is paid for or let through. */
+  hasRelief: z.boolean().default(false),
 });
 /** An allowance, when it was measured and how. */
 export type MeasuredLimit = z.infer<typeof MeasuredLimit>;
@@ -42,6 +44,35 @@ export function asOf({ limit, measuredAtMs }: MeasuredLimit, nowMs: number): Usa
   if (!isOver) return limit;
   const { unit, limit: most } = limit.amount;
   return { ...limit, amount: { limit: most, unit }, status: "unknown" };
+}
+
+/** A later measurement over an earlier one of the same allowance: what it leaves open is kept. */
+export function mergedOver(
+  earlier: MeasuredLimit | undefined,
+  later: MeasuredLimit,
+): MeasuredLimit {
+  if (earlier === undefined) return later;
+  const { hasRelief } = earlier;
+  const isLetThrough = hasRelief && later.limit.status === "exhausted";
+  const limit: UsageLimit = {
+    ...later.limit,
+    label: earlier.limit.label,
+    window: mergedWindow(earlier.limit.window, later),
+    ...(isLetThrough && { status: "warning", notes: earlier.limit.notes }),
+  };
+  return { ...later, limit, hasRelief };
+}
+
+// An end that has passed is that of the window before.
+function mergedWindow(
+  earlier: UsageWindow | undefined,
+  { limit: { window: later }, measuredAtMs }: MeasuredLimit,
+): UsageWindow | undefined {
+  if (earlier === undefined) return later;
+  const isAhead = (earlier.resetsAt ?? 0) > measuredAtMs;
+  const resetsAt = later?.resetsAt ?? (isAhead ? earlier.resetsAt : undefined);
+  const { id, label, durationMs } = later?.durationMs === undefined ? earlier : later;
+  return { id, label, durationMs, resetsAt };
 }
 
 // "5 hours" → "5h".

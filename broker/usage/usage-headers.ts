@@ -15,7 +15,9 @@ export function readUsageHeaders(
   const found = new Map(Object.entries(headers));
   return rules.flatMap((rule) => {
     const limit = limitOf(rule, { headers: found, account, nowMs });
-    return limit === undefined ? [] : [{ limit, measuredAtMs: nowMs, source: "headers" }];
+    return limit === undefined
+      ? []
+      : [{ limit, measuredAtMs: nowMs, source: "headers", hasRelief: false }];
   });
 }
 

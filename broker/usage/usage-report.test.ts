@@ -61,6 +61,7 @@ describe("anthropic", () => {
     expect(read("anthropic", answer).limits[0]).toEqual({
       measuredAtMs: NOW_MS,
       source: "probe",
+      hasRelief: false,
       limit: {
         id: "5h",
         label: "5 hours",

@@ -25,19 +25,16 @@ export function readUsageAnswer(
   { limits: rules, metadata }: Pick<UsageProbe, "limits" | "metadata">,
   { account, nowMs }: { account: UsageAccount; nowMs: number },
 ): ProbedUsage {
-  const limits = new Map<string, UsageLimit>();
+  const limits = new Map<string, MeasuredLimit>();
   for (const rule of rules) {
     for (const item of itemsOf(answer, rule)) {
       if (limits.size >= MAX_LIMITS) break;
-      const limit = limitOf(rule, { item, answer, account, nowMs });
+      const measured = measure(rule, { item, answer, account, nowMs });
       // The first of an id wins: two bars of one name would contradict each other.
-      if (limit !== undefined && !limits.has(limit.id)) limits.set(limit.id, limit);
+      if (measured && !limits.has(measured.limit.id)) limits.set(measured.limit.id, measured);
     }
   }
-  return {
-    limits: [...limits.values()].map((limit) => ({ limit, measuredAtMs: nowMs, source: "probe" })),
-    metadata: readMetadata(answer, metadata),
-  };
+  return { limits: [...limits.values()], metadata: readMetadata(answer, metadata) };
 }
 
 interface Reading {
@@ -58,31 +55,34 @@ function itemsOf(answer: unknown, { each, where }: UsageLimitRule): readonly unk
     .filter((item) => wanted.every(([path, text]) => scalarText(valueAt(item, path)) === text));
 }
 
-function limitOf(rule: UsageLimitRule, reading: Reading): UsageLimit | undefined {
-  const { item, answer, account } = reading;
+function measure(rule: UsageLimitRule, reading: Reading): MeasuredLimit | undefined {
+  const { answer, nowMs } = reading;
+  const hasRelief =
+    rule.relief.some((path) => valueAt(answer, path) === true) &&
+    !rule.reliefEnd.some((path) => valueAt(answer, path) === true);
+  const limit = limitOf(rule, reading, { hasRelief });
+  return limit && { limit, measuredAtMs: nowMs, source: "probe", hasRelief };
+}
+
+function limitOf(
+  rule: UsageLimitRule,
+  reading: Reading,
+  { hasRelief }: { hasRelief: boolean },
+): UsageLimit | undefined {
+  const { item, account } = reading;
   const isUnlimited = rule.unlimited !== undefined && valueAt(item, rule.unlimited) === true;
   const { unit } = rule;
   const amount = isUnlimited ? { unit } : amountOf(givenAmount(rule, item));
   if (amount === undefined) return undefined;
-  const window = readWindow(rule, reading);
-  const lengthLabel = window.durationMs === undefined ? undefined : lengthText(window.durationMs);
+  const given = readWindow(rule, reading);
   const id = filled(rule.id, item);
-  const label = filled(rule.label, item, lengthLabel);
-  const hasRelief =
-    rule.relief.some((path) => valueAt(answer, path) === true) &&
-    !rule.reliefEnd.some((path) => valueAt(answer, path) === true);
+  const label = filled(rule.label, item, windowLabelOf(given));
   const isReached = readFlag(rule.reached, item);
   const status = statusOf(amount, { isUnlimited, isReached, hasRelief });
-  const known = windowOf(id, label, window);
-  return {
-    id,
-    label,
-    scope: { ...account, windowId: known?.id },
-    window: known,
-    amount,
-    status,
-    ...notesOf({ isUnlimited, isSpent: hasRelief && amount.usedFraction === 1 }),
-  };
+  const window = windowOf(id, label, given);
+  const scope = { ...account, windowId: window?.id };
+  const isSpent = hasRelief && amount.usedFraction === 1;
+  return { id, label, scope, window, amount, status, ...notesOf({ isUnlimited, isSpent }) };
 }
 
 function notesOf({ isUnlimited, isSpent }: { isUnlimited: boolean; isSpent: boolean }): {
@@ -125,6 +125,10 @@ function readWindow(
   };
 }
 
+function windowLabelOf({ durationMs }: { durationMs?: number | undefined }): string {
+  return durationMs === undefined ? "?" : lengthText(durationMs);
+}
+
 function readFlag(path: string | undefined, item: unknown): boolean | undefined {
   const flag = path === undefined ? undefined : valueAt(item, path);
   return typeof flag === "boolean" ? flag : undefined;
@@ -146,7 +150,7 @@ function readScalar(value: unknown): string | number | boolean | undefined {
 
 const PLACEHOLDER = /\{([^{}]+)\}/g;
 
-function filled(template: string, item: unknown, windowLabel = "?"): string {
+function filled(template: string, item: unknown, windowLabel = ""): string {
   const text = template.replace(PLACEHOLDER, (_whole, path: string) =>
     path === "windowLabel" ? windowLabel : (textAt(item, path) ?? "?"),
   );

@@ -124,9 +124,11 @@ export const VAULT_MIGRATIONS: readonly Migration[] = [
     sql: `
       CREATE TABLE usage_reports (
         credential_id INTEGER PRIMARY KEY REFERENCES credentials (id),
-        report TEXT NOT NULL,
-        fetched_at_ms INTEGER NOT NULL,
-        next_poll_at_ms INTEGER NOT NULL
+        known TEXT,
+        polled_at_ms INTEGER,
+        next_poll_at_ms INTEGER NOT NULL,
+        failures INTEGER NOT NULL DEFAULT 0,
+        last_error TEXT
       ) STRICT;
 
       CREATE TABLE usage_history (
@@ -134,31 +136,38 @@ export const VAULT_MIGRATIONS: readonly Migration[] = [
         at_ms INTEGER NOT NULL,
         provider TEXT NOT NULL,
         credential_id INTEGER NOT NULL,
+        account TEXT NOT NULL,
         limits TEXT NOT NULL
       ) STRICT;
       CREATE INDEX usage_history_by_time ON usage_history (at_ms);
+      CREATE INDEX usage_history_by_credential ON usage_history (credential_id, id);
 
+      -- Who was seen when, per provider: whoever sees one provider must not learn when another was used.
       CREATE TABLE usage_clients (
-        install_id TEXT PRIMARY KEY,
+        install_id TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        app TEXT NOT NULL,
         hostname TEXT,
-        app TEXT,
         first_seen_ms INTEGER NOT NULL,
-        last_seen_ms INTEGER NOT NULL
+        last_seen_ms INTEGER NOT NULL,
+        PRIMARY KEY (install_id, provider, app)
       ) STRICT, WITHOUT ROWID;
 
       CREATE TABLE usage_observed (
-        install_id TEXT NOT NULL REFERENCES usage_clients (install_id),
-        hour_ms INTEGER NOT NULL,
+        install_id TEXT NOT NULL,
         provider TEXT NOT NULL,
+        app TEXT NOT NULL,
+        hour_ms INTEGER NOT NULL,
         model TEXT NOT NULL,
         requests INTEGER NOT NULL,
         input_tokens INTEGER NOT NULL,
         output_tokens INTEGER NOT NULL,
         cache_read_tokens INTEGER NOT NULL,
         cache_write_tokens INTEGER NOT NULL,
-        cost_usd REAL,
-        PRIMARY KEY (install_id, hour_ms, provider, model)
+        cost_usd REAL NOT NULL,
+        PRIMARY KEY (install_id, provider, app, hour_ms, model)
       ) STRICT, WITHOUT ROWID;
+      CREATE INDEX usage_observed_by_time ON usage_observed (hour_ms);
     `,
   },
 ];
