@@ -128,3 +128,15 @@ export async function storeGrant(
   const grant = await peer.mintGrant();
   return { id: vault.upsert(PROVIDER, grantFrom(grant, fields)).id, grant };
 }
+
+/** The same as a grant of an MCP server, which says itself where it is renewed. */
+export async function storeMcpGrant(
+  vault: Vault,
+  peer: OAuthPeer,
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<{ id: number; grant: MintedGrant }> {
+  const grant = await peer.mintGrant();
+  const own = { tokenUrl: peer.tokenEndpoint, clientId: CLIENTS.public.id, resource: "r" };
+  const provider = "mcp_oauth:profile:default:https://mcp.example.test";
+  return { id: vault.upsert(provider, grantFrom(grant, { ...own, ...fields })).id, grant };
+}
