@@ -73,6 +73,12 @@ test("this host's broker is reached by its socket, which no other user can squat
   rmSync(brokerSocketPath(home));
   const broker = new ScriptedBroker({ unix: brokerSocketPath(home) });
   expect(localBrokerUrl(config, env)).toBe(`unix:${brokerSocketPath(home)}`);
+  const without = { ...env, PARLEY_BROKER_SOCKET: "none", PARLEY_BROKER_TLS_CERT: "c.pem" };
+  const noSocket = loadConfig({ keys: brokerKeys, env: without, cwd: home });
+  expect(localBrokerUrl(noSocket, without)).toBe("https://127.0.0.1:9999");
+  const named = { ...env, PARLEY_HOME: "/nowhere", PARLEY_BROKER_SOCKET: brokerSocketPath(home) };
+  const elsewhere = loadConfig({ keys: brokerKeys, env: named, cwd: home });
+  expect(localBrokerUrl(elsewhere, named)).toBe(`unix:${brokerSocketPath(home)}`);
   await broker.stop();
 });
 

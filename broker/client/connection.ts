@@ -20,6 +20,8 @@ import {
   authBrokerToken,
   authBrokerUrl,
   brokerBind,
+  brokerSocket,
+  brokerTlsCert,
 } from "../config.ts";
 import { resolveConfigText, resolveConfigValue, type RunCommand } from "../config-value.ts";
 import { BrokerError } from "../errors.ts";
@@ -37,7 +39,7 @@ export function brokerTokenPath(home: string): string {
   return join(home, "auth-broker.token");
 }
 
-/** The socket on which a broker listens for clients of its own host and user. */
+/** The socket on which a broker listens for clients of its own host and user, unless it is told another. */
 export function brokerSocketPath(home: string): string {
   return join(home, "auth-broker.sock");
 }
@@ -48,8 +50,8 @@ export function brokerSocketPath(home: string): string {
  * when that has port 0.
  */
 export function localBrokerUrl(config: Config, env: Environment): string {
-  const socket = brokerSocketPath(homeDirectory(env));
-  if (isOwnSocket(socket)) return `unix:${socket}`;
+  const socket = configuredSocket(config, env);
+  if (socket !== undefined && isOwnSocket(socket)) return `unix:${socket}`;
   const { hostname, port } = parseBindAddress(config.get(brokerBind));
   if (port === 0) {
     throw new BrokerError(
@@ -60,7 +62,15 @@ export function localBrokerUrl(config: Config, env: Environment): string {
       },
     );
   }
-  return `http://${formatBindAddress({ hostname: LOOPBACK_OF.get(hostname) ?? hostname, port })}`;
+  const scheme = config.get(brokerTlsCert) === "" ? "http" : "https";
+  const address = formatBindAddress({ hostname: LOOPBACK_OF.get(hostname) ?? hostname, port });
+  return `${scheme}://${address}`;
+}
+
+function configuredSocket(config: Config, env: Environment): string | undefined {
+  const wanted = config.get(brokerSocket);
+  if (wanted === "none") return undefined;
+  return wanted === "auto" ? brokerSocketPath(homeDirectory(env)) : resolve(wanted);
 }
 
 // A wildcard is an address to listen on, not one to connect to.

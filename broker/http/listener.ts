@@ -13,7 +13,7 @@ import {
   type TlsFiles,
   type UnixSocketClaim,
 } from "#platform";
-import { join } from "node:path";
+import { brokerSocketPath } from "../client/connection.ts";
 import {
   brokerAllowedHosts,
   brokerBind,
@@ -25,7 +25,6 @@ import { BrokerError } from "../errors.ts";
 import { type BrokerApp, MAX_BODY_BYTES } from "./app.ts";
 import { Refusal, toResponse } from "./refusal.ts";
 
-const SOCKET_NAME = "auth-broker.sock";
 // With the default setting a broker without a socket is better than none at all.
 const DISPENSABLE: ReadonlySet<string> = new Set(["socket_in_use", "socket_path_invalid"]);
 
@@ -94,7 +93,7 @@ async function claimSocket({
   if (wanted === "none") return undefined;
   if (wanted !== "auto") return claimUnixSocket(wanted);
   try {
-    return await claimUnixSocket(join(home, SOCKET_NAME));
+    return await claimUnixSocket(brokerSocketPath(home));
   } catch (error) {
     if (!(error instanceof ListenError) || !DISPENSABLE.has(error.code)) throw error;
     log.warn("no Unix socket is served; clients of this host use TCP", { error });
