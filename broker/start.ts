@@ -3,11 +3,13 @@
 
 import {
   type Config,
+  createOutbound,
   type Environment,
   homeDirectory,
   type Logger,
   Metrics,
   readOrCreateToken,
+  SteadyClock,
   systemClock,
   VERSION,
 } from "#platform";
@@ -19,6 +21,7 @@ import { createBrokerApp } from "./http/app.ts";
 import { listen } from "./http/listener.ts";
 import { openRegistry } from "./oauth/registry.ts";
 import { Refresher } from "./refresh/refresher.ts";
+import { UsageMonitor } from "./usage/usage-monitor.ts";
 import { openVault, type OpenVaultOptions } from "./vault/open-vault.ts";
 import type { Vault } from "./vault/vault.ts";
 
@@ -73,13 +76,16 @@ async function serve(vault: Vault, options: StartBrokerOptions, closing: Closing
   closing.push(() => gate.close());
   const refresher = openRefresher(vault, options);
   closing.push(() => refresher.stop());
+  const usage = openUsageMonitor(vault, refresher, options);
   const metrics = new Metrics();
-  const services = { vault, gate, tokens, audit, refresher, metrics, log, nowMs };
+  const services = { vault, gate, tokens, audit, refresher, usage, metrics, log, nowMs };
   const app = createBrokerApp({ ...services, version: VERSION });
   closing.push(() => app.close());
   const server = await listen(app, { config, home, log });
   // Held requests are let go first, or the server would wait for them.
   closing.splice(-1, 0, () => server.stop());
+  // Nor may it wait for a provider.
+  closing.push(() => usage.stop());
   refresher.start();
   const { url, port, socketPath } = server;
   const place = { url, port, ...(socketPath !== undefined && { socketPath }) };
@@ -115,6 +121,23 @@ function openRefresher(vault: Vault, { config, env, log, nowMs }: StartBrokerOpt
     log,
     providers: openRegistry(config).find,
     ...(nowMs && { clock: { ...systemClock, nowMs } }),
+  });
+}
+
+function openUsageMonitor(
+  vault: Vault,
+  refresher: Refresher,
+  { config, log, nowMs }: StartBrokerOptions,
+): UsageMonitor {
+  const registry = openRegistry(config);
+  const clock = new SteadyClock();
+  return new UsageMonitor({
+    vault,
+    findProvider: (id) => registry.find(id)?.descriptor,
+    fresh: (id) => refresher.refresh(id),
+    outbound: createOutbound(),
+    log,
+    nowMs: nowMs ?? (() => clock.nowMs()),
   });
 }
 

@@ -2,6 +2,7 @@
 
 import {
   createLogger,
+  createOutbound,
   type HttpServer,
   type LogLevel,
   Metrics,
@@ -15,8 +16,10 @@ import { AuditLog } from "../access/audit-log.ts";
 import { Authenticator } from "../access/authenticator.ts";
 import { ClientTokens, type NewClientToken } from "../access/client-tokens.ts";
 import { PERMISSIONS, ProviderScope } from "../access/permissions.ts";
+import type { ProviderDescriptor } from "../oauth/descriptor.ts";
 import { RefreshError } from "../refresh/refresh-error.ts";
 import { NO_REFRESHER } from "../refresh/schedule.ts";
+import { UsageMonitor } from "../usage/usage-monitor.ts";
 import { Vault } from "../vault/vault.ts";
 import { type BrokerAppOptions, createBrokerApp } from "./app.ts";
 
@@ -36,8 +39,12 @@ export interface AskOptions {
 /** Opens everything in a directory of its own. */
 export function brokerUnderTest({
   logLevel = "debug",
+  usageProviders = [],
   ...overrides
-}: Partial<BrokerAppOptions> & { readonly logLevel?: LogLevel } = {}) {
+}: Partial<BrokerAppOptions> & {
+  readonly logLevel?: LogLevel;
+  readonly usageProviders?: readonly ProviderDescriptor[];
+} = {}) {
   const home = mkdtempSync(join(tmpdir(), "parley-broker-"));
   const nowMs = overrides.nowMs ?? Date.now;
   const logged: string[] = [];
@@ -52,8 +59,16 @@ export function brokerUnderTest({
     refresh: () => Promise.reject(new RefreshError("provider_unreachable", "no provider here")),
     schedule: () => NO_REFRESHER,
   };
-  const services = { vault, gate, tokens, audit, refresher, metrics, version: "1.2.3", log, nowMs };
-  const app = createBrokerApp({ ...services, ...overrides });
+  const usage = new UsageMonitor({
+    vault,
+    findProvider: (id) => usageProviders.find((provider) => provider.id === id),
+    fresh: refresher.refresh,
+    outbound: createOutbound(),
+    log,
+    nowMs,
+  });
+  const services = { vault, gate, tokens, audit, refresher, usage, metrics, log, nowMs };
+  const app = createBrokerApp({ ...services, version: "1.2.3", ...overrides });
   return {
     home,
     vault,

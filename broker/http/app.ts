@@ -19,6 +19,7 @@ import { actorOf, type Principal } from "../access/principal.ts";
 import type { Refresher } from "../refresh/refresher.ts";
 import { GenerationWatch } from "../snapshot/generation-watch.ts";
 import { StreamHub } from "../snapshot/stream-hub.ts";
+import { ObservedUsageLog } from "../usage/observed-usage.ts";
 import type { Vault } from "../vault/vault.ts";
 import {
   forbidden,
@@ -30,6 +31,7 @@ import {
 } from "./refusal.ts";
 import type { Call, Route } from "./route.ts";
 import { brokerRoutes } from "./routes.ts";
+import type { UsageServices } from "./usage-routes.ts";
 
 /** Largest request body, in bytes; enforced where the socket is served. */
 export const MAX_BODY_BYTES = 256 * 1024;
@@ -41,6 +43,7 @@ export interface BrokerAppOptions {
   readonly tokens: Pick<ClientTokens, "onEnd">;
   readonly audit: Pick<AuditLog, "record">;
   readonly refresher: Pick<Refresher, "refresh" | "schedule">;
+  readonly usage: UsageServices["usage"];
   readonly metrics: Metrics;
   readonly version: string;
   readonly log: Logger;
@@ -59,7 +62,8 @@ export interface BrokerApp {
 
 /** Makes the app over an open vault. */
 export function createBrokerApp(options: BrokerAppOptions): BrokerApp {
-  const { vault, tokens, audit, refresher, metrics, log, nowMs = Date.now } = options;
+  const { vault, tokens, audit, refresher, usage, metrics, log, nowMs = Date.now } = options;
+  const observed = new ObservedUsageLog(vault.file.database);
   const watch = new GenerationWatch(vault);
   const schedule = () => refresher.schedule();
   const hub = new StreamHub({
@@ -81,7 +85,8 @@ export function createBrokerApp(options: BrokerAppOptions): BrokerApp {
     help: "Open snapshot streams.",
     read: () => hub.size,
   });
-  const services = { vault, tokens, watch, hub, refresher, schedule, metrics, nowMs };
+  const told = { usage, observed, metrics };
+  const services = { vault, tokens, watch, hub, refresher, schedule, ...told, nowMs };
   const routes = brokerRoutes(services);
   const app = new Dispatcher(options).serve(routes);
   return {

@@ -16,9 +16,10 @@ import { refreshRoute } from "./refresh-route.ts";
 import type { Route } from "./route.ts";
 import { snapshotRoute } from "./snapshot-route.ts";
 import { streamRoute } from "./stream-route.ts";
+import { usageRoutes, type UsageServices } from "./usage-routes.ts";
 
 /** Everything that some route needs. */
-export interface RouteServices {
+export interface RouteServices extends UsageServices {
   readonly vault: Vault;
   readonly tokens: Pick<ClientTokens, "onEnd">;
   readonly watch: GenerationWatch;
@@ -38,6 +39,7 @@ export function brokerRoutes(services: RouteServices): readonly Route[] {
     refreshRoute(services),
     ...blockRoutes(services),
     leaseRoute(services),
+    ...usageRoutes(services),
     metricsRoute(services),
   ];
 }
