@@ -34,7 +34,7 @@ const Ready = z.object({ url: z.url() });
 /** Starts a script of this folder on the Bun that runs the bench. */
 export function startScript(file: string, args: readonly string[], place: Workplace): Child {
   const command = [process.execPath, join(import.meta.dir, file), ...args];
-  const stderrPath = join(place.folder, `${file}.stderr`);
+  const stderrPath = join(place.folder, `${file.replaceAll("/", "-")}.stderr`);
   return new Child(command, { name: file, env: place.env, stderrPath });
 }
 
