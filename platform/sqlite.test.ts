@@ -135,6 +135,19 @@ describe("a file that cannot be trusted", () => {
     expect(refusal(() => open(path)).code).toBe("corrupt");
   });
 
+  test("is damaged inside, but asked not to be read whole: shows where it is met", () => {
+    const path = temporaryPath();
+    const options = { migrations: [ONE], synchronous: "FULL", isChecked: false } as const;
+    const database = openDatabase(path, options);
+    const insert = database.prepare("INSERT INTO item (name) VALUES (?)");
+    for (let row = 0; row < 500; row++) insert.run("x".repeat(100));
+    database.close();
+    writeFileSync(path, readFileSync(path).fill(0xa5, 8192, 16_384));
+    const damaged = openDatabase(path, options);
+    expect(() => damaged.prepare("SELECT count(name) FROM item").get()).toThrow("malformed");
+    damaged.close();
+  });
+
   test("is readable by others: refused with the command that fixes it", () => {
     const path = temporaryPath();
     open(path).close();

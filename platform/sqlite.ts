@@ -55,17 +55,25 @@ const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const;
 
 /**
  * Opens (or creates, 0600 in a 0700 directory) a database and brings its schema up to date.
- * `synchronous: "FULL"` survives power loss, "NORMAL" may lose the last commits. Throws DatabaseError.
+ * `synchronous: "FULL"` survives power loss, "NORMAL" may lose the last commits. `isChecked: false` is for files
+ * that grow without end, as checking reads them whole: damage shows only where it is met. Throws DatabaseError.
  */
 export function openDatabase(
   path: string,
-  { migrations, synchronous }: { migrations: readonly Migration[]; synchronous: "FULL" | "NORMAL" },
+  {
+    migrations,
+    synchronous,
+    isChecked = true,
+  }: {
+    migrations: readonly Migration[];
+    synchronous: "FULL" | "NORMAL";
+    isChecked?: boolean;
+  },
 ): Database {
   checkSequence(migrations);
   if (path !== IN_MEMORY) prepareFile(path, migrations);
   return opened(path, { readonly: false }, (database) => {
-    // quick_check reads the file: without a first use the pragma below would report a value not in force.
-    checkIntegrity(path, database);
+    if (isChecked) checkIntegrity(path, database);
     harden(database);
     migrate(path, database, migrations);
     setSynchronous(path, database, synchronous);

@@ -87,6 +87,5 @@ function clean(text: string, maxChars: number): string {
   if (text === "") return text;
   return redact(text)
     .slice(0, maxChars)
-    .toWellFormed()
     .replaceAll(/[\p{C}\p{Zl}\p{Zp}\uFFFD]/gu, "?");
 }

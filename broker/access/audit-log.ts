@@ -83,6 +83,8 @@ export class AuditLog {
     const database = openDatabase(auditPath(home), {
       migrations: AUDIT_MIGRATIONS,
       synchronous: "FULL",
+      // The start of a broker must not take longer with every record; verify() checks the file.
+      isChecked: false,
     });
     return new AuditLog(database, home, { index, nowMs });
   }
@@ -157,6 +159,7 @@ export class AuditLog {
     if (vouched.seq > 0 && !isSameHash(hashWhereVouched ?? GENESIS.hash, vouched.hash)) {
       return { isIntact: false, seq: vouched.seq, problem: "it is not the one in audit.head" };
     }
+    if (!this.#isSound()) return { isIntact: false, seq, problem: "the file is damaged elsewhere" };
     return { isIntact: true, records: seq, vouchedFor: vouched.seq };
   }
 
@@ -240,6 +243,14 @@ export class AuditLog {
     } catch {
       // The records themselves are safe; until it works, verify() says how few of them the file vouches for.
       this.#headTimer = setTimeout(() => this.#keepHead(), HEAD_DELAY_MS).unref();
+    }
+  }
+
+  #isSound(): boolean {
+    try {
+      return this.#database.pragma("quick_check(1)", { simple: true }) === "ok";
+    } catch {
+      return false;
     }
   }
 

@@ -78,7 +78,9 @@ test("a flood from ever new addresses is forgotten, oldest first, and others kee
   for (let failure = 0; failure < MAX_FAILURES; failure += 1) failures.fail("192.0.2.1");
   flood(0, MAX_ADDRESSES - 1);
   expect(failures.fail("192.0.2.1")).toBe(FAILURE_WINDOW_MS);
-  flood(MAX_ADDRESSES, MAX_ADDRESSES);
+  flood(MAX_ADDRESSES, MAX_ADDRESSES - 1);
+  expect(failures.fail("192.0.2.1")).toBe(FAILURE_WINDOW_MS);
+  flood(3 * MAX_ADDRESSES, MAX_ADDRESSES);
   expect(failures.fail("192.0.2.1")).toBeUndefined();
 });
 
