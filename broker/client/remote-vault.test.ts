@@ -262,6 +262,16 @@ describe("a refresh", () => {
     expect(error).toMatchObject({ status: 409, code: "not_oauth" });
   });
 
+  test("of another row than the one asked for is no answer", async () => {
+    broker.put(1, "anthropic", grant("access-1"));
+    const vault = await open();
+    const row = { id: 2, provider: "anthropic", identityKey: null, credential: grant("access-2") };
+    broker.script = ({ path }) =>
+      path.endsWith("/refresh") ? Response.json({ entry: row }) : undefined;
+    expect(await failure(vault.refresh(1))).toMatchObject({ code: "broker_protocol" });
+    expect(vault.credentials("anthropic")).toMatchObject([{ access: "access-1" }]);
+  });
+
   test("judges expiry by the broker's clock", async () => {
     const aheadMs = 2 * HOUR_MS;
     broker.nowMs = () => Date.now() + aheadMs;
@@ -364,7 +374,40 @@ describe("a lease-only client", () => {
     await until(() => vault.credentials("openai").length === 1);
   });
 
-  test("leases a key anew when its row changes, also while an older lease is on its way", async () => {
+  test("takes no lease that was asked for before its row changed", async () => {
+    broker.put(1, "openai", KEY);
+    const vault = await open({ isLeaseOnly: true });
+    await until(() => broker.followers === 1);
+    const row = {
+      id: 1,
+      provider: "openai",
+      credential: { type: "api_key", key: "sk-canary-old" },
+    };
+    const lease = { ...row, leasedUntilMs: Date.now() + HOUR_MS };
+    let asked = 0;
+    const gate = Promise.withResolvers<void>();
+    const isAnswered = Promise.withResolvers<void>();
+    broker.script = ({ path }) => {
+      if (!path.endsWith("/lease") || asked++ > 0) return undefined;
+      return gate.promise.then(() => {
+        setImmediate(isAnswered.resolve);
+        return Response.json({ lease });
+      });
+    };
+    broker.put(1, "openai", { type: "api_key", key: "sk-canary-old" });
+    await until(() => asked === 1);
+    broker.put(1, "openai", { type: "api_key", key: "sk-canary-new" });
+    await until(() => JSON.stringify(vault.credentials("openai")).includes("canary-new"));
+    gate.resolve();
+    await isAnswered.promise;
+    await broker
+      .client()
+      .healthz()
+      .catch(() => {});
+    expect(vault.credentials("openai")).toMatchObject([{ key: "sk-canary-new" }]);
+  });
+
+  test("leases a key anew when its row changes", async () => {
     broker.put(1, "openai", KEY);
     const vault = await open({ isLeaseOnly: true });
     await until(() => broker.followers === 1);
