@@ -123,6 +123,30 @@ describe("restoring", () => {
     expect(vault.quarantinedAtMs).toBeNull();
   });
 
+  test("never comes back to a generation that a client has seen and would resume from", async () => {
+    filledHome();
+    makeBackup();
+    const sees = (provider: string) => provider === "openai";
+    const change = (vault: Vault) =>
+      vault.upsert("openai", { type: "api_key", key: `k-${Math.random()}` });
+    for (let again = 0; again < 2; again++) {
+      const vault = openHome();
+      for (let i = 0; i < 3; i++) change(vault);
+      const seen = [vault.generation, vault.generationSeenBy(sees)] as const;
+      open.splice(0);
+      vault.close();
+      await restoreInto(home, { replace: true });
+      const restored = openHome();
+      for (let i = 0; i < 5; i++) {
+        expect(restored.since(seen[0])).toBeUndefined();
+        expect(restored.since(seen[1], sees)).toBeUndefined();
+        change(restored);
+      }
+      open.splice(0);
+      restored.close();
+    }
+  });
+
   test("with a passphrase needs nothing of the host it came from", async () => {
     filledHome();
     makeBackup(PASSPHRASE);

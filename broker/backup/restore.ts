@@ -77,6 +77,7 @@ function adopt(
     // Exchanges that were under way when the copy was made are none of this vault's any more.
     database.exec("DELETE FROM refresh_attempts");
     vault.quarantine();
+    vault.startOver();
     return vault.list().filter(({ disabledAtMs }) => disabledAtMs === null).length;
   } finally {
     vault.close();

@@ -65,6 +65,19 @@ export class ChangeLog {
     return undefined;
   }
 
+  /**
+   * Leaps to generations that no reader has seen and forgets every change, so that each starts over with a whole
+   * snapshot: a restored vault would count through numbers that once stood for other changes. The caller holds
+   * the transaction.
+   */
+  startOver(nowMs: number): void {
+    // Nobody makes ten changes a second for good, so the time in tenths is ahead of any count of changes.
+    const ahead = Math.floor(nowMs / 100);
+    this.#database.prepare("UPDATE meta SET generation = max(generation + 1, ?)").run(ahead);
+    this.#database.prepare("UPDATE provider_changes SET count = max(count + 1, ?)").run(ahead);
+    this.#database.prepare("DELETE FROM changes").run();
+  }
+
   /** Notes one change; the caller holds the transaction. */
   record(provider: string, credentialId: number): void {
     const row = this.#database

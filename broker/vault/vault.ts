@@ -301,6 +301,11 @@ export class Vault {
     this.#database.prepare("UPDATE meta SET quarantined_at_ms = ?").run(this.#nowMs());
   }
 
+  /** Makes every client fetch everything anew; for a vault that was restored. */
+  startOver(): void {
+    this.#write(() => this.#changes.startOver(this.#nowMs()));
+  }
+
   /** Permits refreshes again; false when they were not forbidden. */
   unquarantine(): boolean {
     const { changes } = this.#database
