@@ -16,11 +16,8 @@ import {
 import type { BrokerClient } from "./client/broker-client.ts";
 import type { EnvironmentKey } from "./environment-keys.ts";
 import { BrokerError, BrokerRefused, BrokerUnauthorized } from "./errors.ts";
-import { Departures } from "./vault/departures.ts";
+import { Departures, MIGRATED } from "./vault/departures.ts";
 import { MAX_CAUSE_CHARS, type StoredCredential, type Vault } from "./vault/vault.ts";
-
-/** The cause in the tombstone of a grant that is the other broker's. */
-export const MIGRATED = "migrated";
 
 /** What is moved, and where to. */
 export interface MigrateOptions {
@@ -142,24 +139,35 @@ class Move {
   }
 
   async #moveGrant(row: StoredCredential): Promise<Result> {
-    const { vault, includeOauth = false, isDryRun = false } = this.#options;
-    const obstacle = this.#obstacle(row, includeOauth);
+    const obstacle = this.#obstacle(row);
     if (obstacle !== undefined) return { outcome: "skipped", reason: obstacle };
     const known = this.#find(row.provider, row.credential);
     if (known !== undefined) {
       // Only the very same grant may be wiped here; another login of the account is a grant of its own.
       if (!isSameAccess(known, row.credential)) return OWN_LOGIN;
-      if (!isDryRun) vault.disable(row.id, MIGRATED);
-      return PRESENT;
+      return this.#depart(row, { ifDry: PRESENT, onward: () => this.#finish(row.id, PRESENT) });
     }
-    if (isDryRun) return DONE;
-    const begun = this.#departures.begin(row.id, this.#cause);
-    if (begun === "departing") return this.#send(row);
+    return this.#depart(row, { ifDry: DONE, onward: () => this.#send(row) });
+  }
+
+  /** Takes a grant out of use here, which a refresh on its way forbids. */
+  async #depart(
+    { id }: StoredCredential,
+    { ifDry, onward }: { ifDry: Result; onward: () => Result | Promise<Result> },
+  ): Promise<Result> {
+    if (this.#options.isDryRun) return ifDry;
+    const begun = this.#departures.begin(id, this.#cause);
+    if (begun === "departing") return onward();
     return { outcome: "skipped", reason: begun === "busy" ? BUSY : "it was disabled meanwhile" };
   }
 
-  #obstacle({ credential }: StoredCredential, includeOauth: boolean): string | undefined {
-    if (!includeOauth) return "it is an OAuth grant; --include-oauth moves it";
+  #finish(id: number, result: Result): Result {
+    this.#departures.finish(id, MIGRATED);
+    return result;
+  }
+
+  #obstacle({ credential }: StoredCredential): string | undefined {
+    if (!this.#options.includeOauth) return "it is an OAuth grant; --include-oauth moves it";
     if (credential.type === "oauth" && credential.refresh === REMOTE_REFRESH) {
       return "its refresh token is held by another broker";
     }
@@ -173,8 +181,7 @@ class Move {
     }
     if (this.#options.isDryRun) return DONE;
     if (this.#find(row.provider, row.credential) === undefined) return this.#send(row);
-    this.#departures.finish(row.id, MIGRATED);
-    return { outcome: "migrated", reason: "it had arrived before" };
+    return this.#finish(row.id, { outcome: "migrated", reason: "it had arrived before" });
   }
 
   /** Sends a departing grant; whatever comes back decides whether it is wiped, taken back or left departing. */
@@ -188,8 +195,7 @@ class Move {
         () => this.#departures.cancel(row.id),
       );
     }
-    this.#departures.finish(row.id, MIGRATED);
-    return DONE;
+    return this.#finish(row.id, DONE);
   }
 
   /** The broker's entry of the same key, account or grant. */

@@ -6,6 +6,7 @@ import { type Credential, CredentialUpload, identityKeyOf } from "#wire";
 import { BrokerError } from "../errors.ts";
 import { canRefresh } from "../oauth/refresh-request.ts";
 import type { ProviderRegistry } from "../oauth/registry.ts";
+import { Departures } from "../vault/departures.ts";
 import type { StoredCredential, Vault } from "../vault/vault.ts";
 import { type CredentialFile, credentialFiles, NOT_A_CREDENTIAL_FILE } from "./credential-files.ts";
 import type { FoundCredential } from "./importer.ts";
@@ -113,7 +114,8 @@ function whyNot(found: FoundCredential, options: ImportOptions): Outcome | undef
   return { outcome: "refused", reason: `${field}: ${issue?.message ?? "is unusable"}` };
 }
 
-function stored(found: FoundCredential, { vault, isDryRun = false }: ImportOptions): Outcome {
+function stored(found: FoundCredential, options: ImportOptions): Outcome {
+  const { vault, includeDisabled = false, isDryRun = false } = options;
   const known = vault === undefined ? undefined : counterpart(found, vault);
   if (known !== undefined && isSame(found.credential, known.credential)) return PRESENT;
   if (known !== undefined && isNewer(known.credential, found.credential)) {
@@ -122,6 +124,7 @@ function stored(found: FoundCredential, { vault, isDryRun = false }: ImportOptio
       reason: `the vault has a newer grant of this account (${known.id})`,
     };
   }
+  if (known === undefined && !includeDisabled && vault && hasLeft(found, vault)) return MOVED_AWAY;
   if (vault === undefined || isDryRun) return IMPORTED;
   try {
     return vault.upsert(found.provider, found.credential).isChanged ? IMPORTED : PRESENT;
@@ -133,6 +136,15 @@ function stored(found: FoundCredential, { vault, isDryRun = false }: ImportOptio
 
 const IMPORTED = { outcome: "imported", reason: null } as const;
 const PRESENT = { outcome: "present", reason: "is in the vault already" } as const;
+
+const MOVED_AWAY: Outcome = {
+  outcome: "skipped",
+  reason: "its account moved to another broker (--include-disabled takes it anyway)",
+};
+
+function hasLeft({ provider, credential }: FoundCredential, vault: Vault): boolean {
+  return credential.type === "oauth" && new Departures(vault).hasLeft(provider, credential);
+}
 
 /** The active credential that this one would replace, or is. */
 function counterpart(found: FoundCredential, vault: Vault): StoredCredential | undefined {

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brokerKeys } from "../config.ts";
 import { ProviderDescriptor } from "./descriptor.ts";
+import { isClient, OperatorProviders } from "./operator-providers.ts";
 import { builtInProviders } from "./providers/index.ts";
 import { openRegistry } from "./registry.ts";
 
@@ -142,8 +143,11 @@ test("a project's file may set none of it", () => {
   expect(brokerKeys.find(({ name }) => name === "auth.providers")?.project).toBe("refused");
 });
 
-test("whatever is written there, the outcome is providers or a configuration error without the secret", () => {
-  const secret = "canary-5d0c";
+/** Stands where an operator's secret belongs. */
+const SECRET = "canary-5d0c";
+
+/** Entries of `auth.providers`, mostly almost right. */
+function entries(): fc.Arbitrary<unknown> {
   const wrong = fc.oneof(
     fc.constant(undefined),
     fc.dictionary(fc.constantFrom("a", "kind", "_constructor_", "_proto_"), fc.integer()),
@@ -153,7 +157,7 @@ test("whatever is written there, the outcome is providers or a configuration err
     fc.constantFrom("", "https://a.test", "http://a.test", "code", "device", 0, -1, null, [], {}),
   );
   const secretOr = fc.oneof(
-    fc.constantFrom(secret, [secret], { value: secret }, undefined),
+    fc.constantFrom(SECRET, [SECRET], { value: SECRET }, undefined),
     fc.constant(undefined),
   );
   const mostly = (value: unknown) =>
@@ -189,34 +193,61 @@ test("whatever is written there, the outcome is providers or a configuration err
     },
     { requiredKeys: [] },
   );
-  const ids = ["gitlab-duo", "anthropic", "house", "_constructor_", "_proto_"];
-  const entries = Object.fromEntries(
-    ids.map((id) => [
-      id,
-      fc.oneof({ weight: 8, arbitrary: entry }, { weight: 1, arbitrary: wrong }),
-    ]),
-  );
-  const providers = fc.oneof(
-    { weight: 8, arbitrary: fc.record(entries, { requiredKeys: [] }) },
-    { weight: 1, arbitrary: wrong },
-  );
+  const client = fc.record({ clientId: mostly("c"), clientSecret: secretOr });
+  const almost = fc
+    .tuple(mostly(whole.name), mostly(whole.apiKey), fc.oneof(flow, wrong), secretOr, fc.nat(3))
+    .map(([name, apiKey, oddFlow, clientSecret, kind]) => ({
+      name,
+      apiKey,
+      oauth:
+        kind === 0
+          ? flowWith({})
+          : kind === 1
+            ? { ...whole.oauth, flow: oddFlow }
+            : flowWith({ clientSecret }),
+    }));
+  return fc.oneof(client, almost, entry, wrong);
+}
+
+test("whatever is written in the file, the outcome is providers or a configuration error without the secret", () => {
+  const id = fc.constantFrom("gitlab-duo", "anthropic", "house", "_constructor_", "_proto_");
+  const section = fc
+    .array(fc.tuple(id, entries()), { maxLength: 2 })
+    .map((pairs) => Object.fromEntries(pairs));
   let usable = 0;
   fc.assert(
-    fc.property(providers, (value) => {
+    fc.property(section, (providers) => {
       try {
-        const config = configOf(value);
+        const config = configOf(providers);
         const { length } = openRegistry(config).all();
         expect(length).toBeGreaterThanOrEqual(builtInProviders.length);
-        expect(JSON.stringify(config.list())).not.toContain(secret);
-        usable += 1;
+        expect(JSON.stringify(config.list())).not.toContain(SECRET);
+        if (Object.keys(providers).length > 0) usable += 1;
       } catch (error) {
         expect(error).toBeInstanceOf(ConfigError);
-        expect(String(error)).not.toContain(secret);
+        expect(String(error)).not.toContain(SECRET);
       }
     }),
-    { numRuns: 7_000 },
+    { numRuns: 2_000 },
   );
-  expect(usable).toBeGreaterThan(100);
+  expect(usable).toBeGreaterThan(50);
+}, 60_000);
+
+test("whatever one entry is, its schema decides, and what it accepts is a provider", () => {
+  let accepted = 0;
+  fc.assert(
+    fc.property(fc.constantFrom("gitlab-duo", "house", "qwen"), entries(), (id, entry) => {
+      const result = OperatorProviders.safeParse({ [id]: entry });
+      expect(JSON.stringify(result.error?.issues ?? [])).not.toContain(SECRET);
+      const provider = result.data?.[id];
+      if (provider === undefined) return;
+      accepted += 1;
+      if (isClient(provider)) return;
+      expect(ProviderDescriptor.safeParse({ ...provider, id }).success).toBe(true);
+    }),
+    { numRuns: 4_500 },
+  );
+  expect(accepted).toBeGreaterThan(300);
 }, 60_000);
 
 function flowWith(changes: Readonly<Record<string, unknown>>) {

@@ -7,6 +7,9 @@ import type { Credential } from "#wire";
 import { ChangeLog } from "./change-log.ts";
 import { openCredential, type Vault } from "./vault.ts";
 
+/** The cause in the tombstone of a grant that is another broker's now. */
+export const MIGRATED = "migrated";
+
 /** A grant that was sent, or was about to be. */
 export interface Departure {
   readonly id: number;
@@ -58,7 +61,7 @@ export class Departures {
 
   /** Takes a grant out of use; from here on nothing refreshes it. `busy`: a refresh is not settled yet. */
   begin(id: number, cause: string): "departing" | "busy" | "gone" {
-    return this.#write(() => {
+    return this.#vault.atomically(() => {
       const attempt = this.#database
         .prepare<[number]>("SELECT 1 FROM refresh_attempts WHERE credential_id = ?")
         .get(id);
@@ -77,12 +80,12 @@ export class Departures {
 
   /** Wipes a grant that arrived. */
   finish(id: number, cause: string): void {
-    this.#write(() => this.#wipe(id, cause));
+    this.#vault.atomically(() => this.#wipe(id, cause));
   }
 
   /** Takes a grant back that was certainly not stored there, unless its account has logged in again here since. */
   cancel(id: number): void {
-    this.#write(() => {
+    this.#vault.atomically(() => {
       const successor = this.#database
         .prepare<[number]>(
           `SELECT 1 FROM credentials AS active JOIN credentials AS departing USING (slot)
@@ -100,6 +103,13 @@ export class Departures {
     });
   }
 
+  /** True when the account or grant left this vault, or is leaving: another copy of it would be a second user. */
+  hasLeft(provider: string, credential: Credential): boolean {
+    const row = this.#vault.tombstoneOf(provider, credential);
+    if (row === undefined) return false;
+    return row.disabledCause === MIGRATED || this.all().some(({ id }) => id === row.id);
+  }
+
   #wipe(id: number, cause: string): void {
     this.#database
       .prepare<[string, number]>(
@@ -115,9 +125,5 @@ export class Departures {
       .prepare<[number], { provider: string }>("SELECT provider FROM credentials WHERE id = ?")
       .get(id);
     if (row) this.#changes.record(row.provider, id);
-  }
-
-  #write<T>(change: () => T): T {
-    return this.#database.transaction(change).immediate();
   }
 }

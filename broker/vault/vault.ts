@@ -278,6 +278,16 @@ export class Vault {
     });
   }
 
+  /** The newest tombstone of the same account, key or grant. */
+  tombstoneOf(provider: string, credential: Credential): CredentialSummary | undefined {
+    return this.#database
+      .prepare<[Uint8Array], CredentialSummary>(
+        `SELECT ${SUMMARY_COLUMNS} FROM credentials
+         WHERE slot = ? AND disabled_at_ms IS NOT NULL ORDER BY disabled_at_ms DESC LIMIT 1`,
+      )
+      .get(this.#fingerprint(slotText(provider, credential)));
+  }
+
   /** Every row, disabled ones included, without secrets; the reader's providers only. */
   list(sees?: SeesProvider): CredentialSummary[] {
     const rows = this.#database

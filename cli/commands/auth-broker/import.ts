@@ -32,7 +32,7 @@ export const importSubcommand: Subcommand = {
     command
       .argument("<path>", "a file, or a folder whose *.json files are read")
       .option("--provider <id>", "only credentials of this provider")
-      .option("--include-disabled", "also those that their file marks as disabled")
+      .option("--include-disabled", "also what its file, or a move to another broker, switched off")
       .option("--dry-run", "say what would happen, and change nothing")
       .option("--config <file>", "read this configuration file over the others")
       .option("--json", "print JSON")
