@@ -85,13 +85,13 @@ function startBroker(bind: string): Promise<Program> {
   return Program.start(["auth-broker", "serve", "--broker-bind", bind], env);
 }
 
-function startGateway(brokerUrl: string): Promise<Program> {
+function startGateway(brokerUrl: string, env: Record<string, string> = {}): Promise<Program> {
   return Program.start(["auth-gateway", "serve", "--bind", "127.0.0.1:0"], {
     PARLEY_HOME: join(scratch, "gateway-home"),
     PARLEY_AUTH_BROKER_URL: brokerUrl,
     PARLEY_AUTH_BROKER_TOKEN: brokerToken(),
-    PARLEY_AUTH_BROKER_LEASE: "false",
     ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstream.port}`,
+    ...env,
   });
 }
 
@@ -125,12 +125,13 @@ test("a gateway boots from its cache with the broker down, and reconciles when i
   const broker = await startBroker("127.0.0.1:0");
   const brokerUrl = broker.ready["broker"]?.url ?? "";
   await store(brokerUrl, KEY_1);
-  const first = await startGateway(brokerUrl);
+  const whole = { PARLEY_AUTH_BROKER_LEASE: "false" };
+  const first = await startGateway(brokerUrl, whole);
   expect(await ask(first)).toBe(200);
   await first.stop();
   await broker.stop();
 
-  const second = await startGateway(brokerUrl);
+  const second = await startGateway(brokerUrl, whole);
   expect(await ask(second)).toBe(200);
   expect(keysSeen).toEqual([KEY_1, KEY_1]);
   const deadlineMs = performance.now() + 10_000;
@@ -153,4 +154,24 @@ test("a gateway boots from its cache with the broker down, and reconciles when i
   expect(readdirSync(cache)).toEqual(["auth-broker-snapshot.enc"]);
   expect(readFileSync(join(cache, "auth-broker-snapshot.enc")).includes("canary")).toBe(false);
   expect(existsSync(join(scratch, "gateway-home", "vault.db"))).toBe(false);
+}, 60_000);
+
+test("a gateway leases its keys by default, and tells what it used", async () => {
+  mkdirSync(join(scratch, "broker-home"), { mode: 0o700 });
+  const broker = await startBroker("127.0.0.1:0");
+  const brokerUrl = broker.ready["broker"]?.url ?? "";
+  await store(brokerUrl, KEY_1);
+  const gateway = await startGateway(brokerUrl);
+  expect(await ask(gateway)).toBe(200);
+  expect(keysSeen).toEqual([KEY_1]);
+  await gateway.stop();
+  const cache = join(scratch, "gateway-home", "cache", "auth-broker-snapshot.enc");
+  expect(existsSync(cache)).toBe(true);
+  const clients = await fetch(`${brokerUrl}/v1/usage/clients`, {
+    headers: { authorization: `Bearer ${brokerToken()}` },
+  });
+  expect(await clients.json()).toMatchObject({
+    clients: [{ providers: [{ provider: "anthropic", requests: 1, inputTokens: 1 }] }],
+  });
+  expect(gateway.log).not.toContain("canary");
 }, 60_000);
