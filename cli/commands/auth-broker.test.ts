@@ -66,6 +66,22 @@ describe("status", () => {
       credentials: 1,
       problem: null,
     });
+    // A squatter at broker.bind hears nothing: this host's broker has a socket that only its owner can make.
+    let heard = 0;
+    const squatter = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () => new Response(`${++heard}`),
+    });
+    const squatted = { PARLEY_BROKER_BIND: `127.0.0.1:${squatter.port}` };
+    const local = JSON.parse((await run(["status", "--json"], { env: squatted })).stdout);
+    expect(local).toMatchObject({
+      url: `unix:${broker.socketPath}`,
+      reachable: true,
+      credentials: 1,
+    });
+    expect(heard).toBe(0);
+    await squatter.stop(true);
     const wrong = { ...configured, PARLEY_AUTH_BROKER_TOKEN: "plb_canary-wrong-token" };
     const refused = await run(["status"], { env: wrong });
     expect(refused.error).toMatchObject({ code: "broker_unauthorized", exitCode: 4 });
