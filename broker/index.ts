@@ -2,7 +2,7 @@
 // Consumers that only need credentials use #broker/client, which can open nothing.
 
 export type { AuditRecord } from "./access/audit-chain.ts";
-export type { AuditEvent } from "./access/audit-event.ts";
+export { type AuditEvent, credentialsTarget } from "./access/audit-event.ts";
 export { auditHeadPath, AuditLog, auditPath, type AuditVerdict } from "./access/audit-log.ts";
 export {
   BROKER_TOKEN_PREFIX,

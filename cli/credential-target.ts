@@ -1,10 +1,12 @@
 // Where a new credential goes: the configured broker, else the vault of this host.
 // Refuses late surprises: that it can be stored is known before anyone logs in.
 
+import { credentialsTarget, type Vault } from "#broker";
 import type { Credential } from "#wire";
 import { BrokerClient, resolveBrokerConnection } from "#broker/client";
 import type { Config } from "#platform";
 import type { CommandContext } from "./command.ts";
+import { recordOrWarn } from "./local-audit.ts";
 import { withLocalVault } from "./local-vault.ts";
 
 /** A place for credentials. */
@@ -22,13 +24,7 @@ export async function withCredentialTarget<T>(
 ): Promise<T> {
   const connection = await resolveBrokerConnection(config, context.env);
   if (connection === undefined) {
-    const local = async (vault: {
-      upsert: (provider: string, credential: Credential) => unknown;
-    }) =>
-      use({
-        place: "the vault of this host",
-        store: async (provider, credential) => void vault.upsert(provider, credential),
-      });
+    const local = (vault: Vault) => use(localTarget(vault, context));
     return withLocalVault(context, local, { config });
   }
   const client = new BrokerClient(connection);
@@ -37,4 +33,15 @@ export async function withCredentialTarget<T>(
     place: `the broker at ${client.url}`,
     store: async (provider, credential) => void (await client.putCredential(provider, credential)),
   });
+}
+
+function localTarget(vault: Vault, context: CommandContext): CredentialTarget {
+  return {
+    place: "the vault of this host",
+    store: async (provider, credential) => {
+      const { id } = vault.upsert(provider, credential);
+      const target = credentialsTarget([{ id, provider }]);
+      await recordOrWarn(context, vault, { action: "credential.login", target });
+    },
+  };
 }

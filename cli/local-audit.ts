@@ -18,6 +18,23 @@ export async function recordLocally(
   }
 }
 
+/**
+ * The same for what must not depend on the log, because it protects, or is done already: when it cannot be recorded,
+ * that is said on stderr.
+ */
+export async function recordOrWarn(
+  context: CommandContext,
+  vault: Vault,
+  event: Omit<AuditEvent, "actor">,
+): Promise<void> {
+  try {
+    await recordLocally(context, vault, event);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    context.stderr(`This is not in the audit log: ${reason}\n`);
+  }
+}
+
 // The number that the system vouches for; a name would come from the environment, which says what its owner likes.
 function localActor(): string {
   return `cli:uid-${process.getuid?.() ?? "unknown"}`;

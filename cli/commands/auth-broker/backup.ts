@@ -3,6 +3,7 @@
 import { backUp } from "#broker";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { Subcommand } from "../../command.ts";
+import { recordLocally } from "../../local-audit.ts";
 import { choosePassphrase, withLocalVault } from "../../local-vault.ts";
 
 const HELP = `
@@ -21,9 +22,10 @@ export const backupSubcommand: Subcommand = {
       .action((path: string, options: { passphrase?: boolean; json?: boolean }) =>
         withBrokerErrors(async () => {
           const passphrase = options.passphrase ? await choosePassphrase() : undefined;
-          const bytes = await withLocalVault(context, (vault) =>
-            backUp(vault, path, { passphrase }),
-          );
+          const bytes = await withLocalVault(context, async (vault) => {
+            await recordLocally(context, vault, { action: "vault.backup", target: path });
+            return backUp(vault, path, { passphrase });
+          });
           context.stdout(
             options.json
               ? `${JSON.stringify({ path, bytes })}\n`

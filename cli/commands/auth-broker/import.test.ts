@@ -50,6 +50,8 @@ test("a dry run makes no vault; the run after it stores what was announced", asy
   ]);
   vault.close();
   expect(stdout + stderr + dry.stdout).not.toContain("canary");
+  const { stdout: audit } = await runAuthBroker(["audit"], { PARLEY_HOME: home });
+  expect(audit).toMatch(/credential\.import +ok +anthropic\n$/);
 });
 
 test("as JSON each credential is one item", async () => {

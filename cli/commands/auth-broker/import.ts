@@ -16,6 +16,7 @@ import { type Config, homeDirectory, nearest } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../../cli-error.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
+import { recordOrWarn } from "../../local-audit.ts";
 import { columns } from "../../table.ts";
 
 interface Options {
@@ -64,10 +65,22 @@ async function run(path: string, options: Options, context: CommandContext): Pro
   }
   const vault = await openWhenNeeded(config, context, { isDryRun });
   try {
-    return importCredentials(path, { vault, registry, provider, includeDisabled, isDryRun });
+    const items = importCredentials(path, { vault, registry, provider, includeDisabled, isDryRun });
+    if (vault && !isDryRun) await recordImport(items, { context, vault });
+    return items;
   } finally {
     vault?.close();
   }
+}
+
+async function recordImport(
+  items: readonly ImportItem[],
+  { context, vault }: { context: CommandContext; vault: Vault },
+): Promise<void> {
+  const imported = items.filter(({ outcome }) => outcome === "imported");
+  if (imported.length === 0) return;
+  const target = imported.map(({ provider }) => provider).join(", ");
+  await recordOrWarn(context, vault, { action: "credential.import", target });
 }
 
 /** A dry run makes no vault. */

@@ -2,6 +2,7 @@
 // provider, where it wants to be told. What is removed here stays removed, whatever the provider says.
 
 import {
+  credentialsTarget,
   openRegistry,
   type RegisteredProvider,
   revokeGrant,
@@ -13,6 +14,7 @@ import { type Config, createOutbound } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../../cli-error.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
+import { recordOrWarn } from "../../local-audit.ts";
 import { withLocalVault } from "../../local-vault.ts";
 import { pickNumber } from "../../login-picker.ts";
 import { columns } from "../../table.ts";
@@ -68,6 +70,8 @@ async function run(
   // Removed first: a provider that hangs or says no must not keep a credential alive here.
   for (const credential of credentials) vault.disable(credential.id, "logged out");
   context.stdout(`Removed ${counted(credentials.length)} of ${provider}.\n`);
+  const target = credentialsTarget(credentials);
+  await recordOrWarn(context, vault, { action: "credential.logout", target });
   const registered = openRegistry(config).find(provider);
   for (const credential of credentials) await revoke(credential, registered, context);
 }

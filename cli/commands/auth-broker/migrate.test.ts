@@ -67,6 +67,9 @@ test("keys by default, grants and the environment's keys when asked for, and all
   expect(broker.vault.list()).toHaveLength(3);
   const shown = [first, dry, second, third].map(({ stdout, stderr }) => stdout + stderr).join("");
   expect(shown).not.toContain("canary");
+  const { stdout: audit } = await runAuthBroker(["audit"], { PARLEY_HOME: home });
+  expect(audit.split("\n")[1]).toContain(`credential.migrate  ok       to ${broker.url}`);
+  expect(audit).toMatch(/credential\.migrate +ok +xai \d+ +done\n/);
 });
 
 test("without a source, a broker, or a broker that answers, it says what is missing", async () => {

@@ -2,6 +2,7 @@
 // Shows what became of each, and no secret.
 
 import {
+  credentialsTarget,
   environmentKeys,
   migrate,
   type MigrateItem,
@@ -14,6 +15,7 @@ import type { Config } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../../cli-error.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
+import { recordLocally, recordOrWarn } from "../../local-audit.ts";
 import { columns } from "../../table.ts";
 
 interface Options {
@@ -69,20 +71,31 @@ interface Setting {
 
 async function run(
   { includeOauth, includeEnv, dryRun: isDryRun }: Options,
-  { config, connection, context: { env } }: Setting,
+  { config, connection, context }: Setting,
 ): Promise<Migration> {
+  const { env } = context;
   const vault = await openVault({ config, env });
+  const action = "credential.migrate";
   try {
-    return await migrate({
+    // Secrets leave this host: the log must have it before they do.
+    if (!isDryRun) await recordLocally(context, vault, { action, detail: `to ${connection.url}` });
+    const migration = await migrate({
       vault,
       client: new BrokerClient(connection),
       includeOauth,
       environmentKeys: includeEnv ? environmentKeys(env, openRegistry(config)) : [],
       isDryRun,
     });
+    const target = credentialsTarget(migration.items.filter(isMigratedRow));
+    if (!isDryRun) await recordOrWarn(context, vault, { action, target, detail: "done" });
+    return migration;
   } finally {
     vault.close();
   }
+}
+
+function isMigratedRow(item: MigrateItem): item is MigrateItem & { id: number } {
+  return item.outcome === "migrated" && item.id !== null;
 }
 
 async function requireConnection(

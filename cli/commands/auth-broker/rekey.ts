@@ -6,6 +6,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
+import { recordOrWarn } from "../../local-audit.ts";
 import { passphraseAsker, withLocalVault } from "../../local-vault.ts";
 import { askSecret } from "../../terminal.ts";
 
@@ -46,7 +47,10 @@ async function moveKey(
     async (vault) => {
       const askNewKey = () => askSecret("New vault key (32 random bytes as base64url): ");
       const options = { config, env, askNewKey, ...passphraseAsker() };
-      return rekey(vault.file, await prepareNextKey(target, options));
+      const count = rekey(vault.file, await prepareNextKey(target, options));
+      const place = target.startsWith("!") ? "a command" : target;
+      await recordOrWarn(context, vault, { action: "vault.rekey", detail: `key in ${place}` });
+      return count;
     },
     { config },
   );

@@ -4,6 +4,7 @@ import { restore, openMasterKey } from "#broker";
 import { homeDirectory } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
+import { recordOrWarn } from "../../local-audit.ts";
 import { askSecret } from "../../terminal.ts";
 import { passphraseAsker, withLocalVault } from "../../local-vault.ts";
 
@@ -51,6 +52,9 @@ async function bringBack(
     passphrase,
     replace,
   });
+  await withLocalVault(context, (vault) =>
+    recordOrWarn(context, vault, { action: "vault.restore", target: path }),
+  );
   if (json) return context.stdout(`${JSON.stringify(restored)}\n`);
   const { credentials, createdAtMs, movedTo } = restored;
   const when = new Date(createdAtMs).toISOString();
@@ -66,7 +70,11 @@ export const unquarantineSubcommand: Subcommand = {
   register(command, context) {
     command.option("--json", "print JSON").action(({ json }: { json?: boolean }) =>
       withBrokerErrors(async () => {
-        const wasQuarantined = await withLocalVault(context, (vault) => vault.unquarantine());
+        const wasQuarantined = await withLocalVault(context, async (vault) => {
+          const wasQuarantined = vault.unquarantine();
+          await recordOrWarn(context, vault, { action: "vault.unquarantine" });
+          return wasQuarantined;
+        });
         if (json) return context.stdout(`${JSON.stringify({ wasQuarantined })}\n`);
         context.stdout(
           wasQuarantined

@@ -59,5 +59,26 @@ describe("the vault's key and backups", () => {
     expect(restored.stderr).toContain("unquarantine");
     expect((await run(["unquarantine"])).stdout).toContain("refreshed again");
     expect((await run(["unquarantine", "--json"])).stdout).toContain("false");
+    const records: { action: string }[] = JSON.parse((await run(["audit", "--json"])).stdout);
+    expect(records.map(({ action }) => action).slice(-3)).toEqual([
+      "vault.restore",
+      "vault.unquarantine",
+      "vault.unquarantine",
+    ]);
+    expect((await run(["audit", "--verify"])).error).toBeUndefined();
+  });
+
+  test("leave a record each; a backup that cannot be recorded is not made", async () => {
+    store("openai", "k-1");
+    await run(["backup", join(home, "a.backup")]);
+    await run(["rekey"]);
+    const shown = (await run(["audit"])).stdout;
+    expect(shown).toMatch(/vault\.backup +ok .*a\.backup\n.*vault\.rekey +ok +key in file/);
+    expect((await run(["audit", "--verify"])).error).toBeUndefined();
+    rmSync(join(home, "audit.head"));
+    const { error } = await run(["backup", join(home, "b.backup")]);
+    expect([error?.code, existsSync(join(home, "b.backup"))]).toEqual(["audit_broken", false]);
+    const { stderr, error: rekeyed } = await run(["rekey"]);
+    expect([rekeyed, stderr]).toEqual([undefined, expect.stringContaining("not in the audit log")]);
   });
 });
