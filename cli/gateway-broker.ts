@@ -6,15 +6,13 @@ import {
   BrokerClient,
   type BrokerConnection,
   LimitFeed,
-  localBrokerUrl,
   ObservedUsage,
   openSnapshotCache,
   readInstallId,
   RemoteVault,
-  resolveBrokerConnection,
-  resolveBrokerToken,
 } from "#broker/client";
 import { type Config, type Environment, homeDirectory, type Logger } from "#platform";
+import { findBroker } from "./broker-connection.ts";
 import { CliError, EXIT_CODES } from "./cli-error.ts";
 
 /** How a gateway names itself where clients' usage is listed. */
@@ -40,7 +38,7 @@ export interface GatewayBroker {
 /** Opens it. Throws CliError `no_broker` and `broker_unreachable`, and what reading the configuration throws. */
 export async function openGatewayBroker(world: GatewayWorld): Promise<GatewayBroker> {
   const { config, env, log } = world;
-  const connection = (await resolveBrokerConnection(config, env)) ?? (await localBroker(world));
+  const connection = await findBroker(config, env);
   const installId = readInstallId(homeDirectory(env));
   const { client, vault } = await openVault(connection, world);
   const usage = new ObservedUsage({ client, installId, app: APP_NAME, log });
@@ -62,15 +60,6 @@ async function openVault(connection: BrokerConnection, { config, env, log }: Gat
   } catch (cause) {
     throw unusable(connection.url, cause);
   }
-}
-
-async function localBroker({ config, env }: GatewayWorld): Promise<BrokerConnection> {
-  const token = await resolveBrokerToken(config, env);
-  if (token) return { url: localBrokerUrl(config, env), token };
-  throw new CliError("no_broker", "No broker is configured, and this host has never run one.", {
-    exitCode: EXIT_CODES.unreachable,
-    hint: "Run `agent up` for broker and gateway together, or set auth.broker.url and auth.broker.token.",
-  });
 }
 
 function unusable(url: string, cause: unknown): CliError {

@@ -1,13 +1,18 @@
-// Asks the person at the terminal. Refuses to ask where nobody can answer, and never echoes a secret.
+// Asks the person at the terminal, and knows whether it takes colour. Refuses to ask where nobody can answer, and never echoes a secret.
 
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { Secret } from "#platform";
+import { type Environment, Secret } from "#platform";
 import { CliError, EXIT_CODES } from "./cli-error.ts";
 
 /** True when a question would reach a person. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
+}
+
+/** True when stdout is a terminal and nobody asked for plain text (no-color.org). */
+export function isColorful(env: Environment): boolean {
+  return process.stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb";
 }
 
 /** One line that is not shown. Throws CliError `no_terminal`, and `interrupted` on Ctrl-C. */

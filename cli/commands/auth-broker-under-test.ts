@@ -1,10 +1,10 @@
-// For tests: `agent auth-broker …` in this process, with its output caught.
+// For tests: one command, most often `agent auth-broker …`, in this process, with its output caught.
 
 import { brokerKeys } from "#broker";
 import { type Environment, loadConfig } from "#platform";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
-import type { CommandContext } from "../command.ts";
+import type { CliCommand, CommandContext } from "../command.ts";
 import { authBrokerCommand } from "./auth-broker.ts";
 
 /** What the command printed, and the error it ended with. Errors not meant for people are thrown. */
@@ -15,7 +15,16 @@ export interface RunResult {
 }
 
 /** Runs `auth-broker` with arguments; `env` must name a PARLEY_HOME. */
-export async function runAuthBroker(args: readonly string[], env: Environment): Promise<RunResult> {
+export function runAuthBroker(args: readonly string[], env: Environment): Promise<RunResult> {
+  return runCommand(authBrokerCommand, args, env);
+}
+
+/** Runs a command with arguments; `env` must name a PARLEY_HOME. */
+export async function runCommand(
+  { name, register }: CliCommand,
+  args: readonly string[],
+  env: Environment,
+): Promise<RunResult> {
   const cwd = env["PARLEY_HOME"] ?? "/";
   let stdout = "";
   let stderr = "";
@@ -29,8 +38,8 @@ export async function runAuthBroker(args: readonly string[], env: Environment): 
     keys: brokerKeys,
     loadConfig: (flags, file) => loadConfig({ keys: brokerKeys, env, cwd, flags, file }),
   };
-  const command = new Command("auth-broker").exitOverride();
-  await authBrokerCommand.register(command, context);
+  const command = new Command(name).exitOverride();
+  await register(command, context);
   const error: unknown = await command.parseAsync([...args], { from: "user" }).then(
     () => undefined,
     (caught: unknown) => caught,

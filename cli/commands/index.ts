@@ -29,6 +29,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import("./auth-gateway.ts")).authGatewayCommand,
   },
   {
+    name: "usage",
+    summary: "show how much of each account is used, and when it resets",
+    load: async () => (await import("./usage.ts")).usageCommand,
+  },
+  {
     name: "config",
     summary: "read and change the configuration: get, set, unset, list, path",
     load: async () => (await import("./config.ts")).configCommand,
