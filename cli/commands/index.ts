@@ -20,7 +20,7 @@ export const commands: readonly ListedCommand[] = [
   },
   {
     name: "auth-broker",
-    summary: "hold credentials for a team: serve, token, list, status",
+    summary: "hold credentials for a team: serve, login, logout, token, list, status",
     load: async () => (await import("./auth-broker.ts")).authBrokerCommand,
   },
   {
