@@ -3,7 +3,7 @@
 
 import { credentialsTarget, type Vault } from "#broker";
 import type { Credential } from "#wire";
-import { BrokerClient, resolveBrokerConnection } from "#broker/client";
+import { BrokerClient, BrokerRefused, resolveBrokerConnection } from "#broker/client";
 import type { Config } from "#platform";
 import type { CommandContext } from "./command.ts";
 import { recordOrWarn } from "./local-audit.ts";
@@ -28,7 +28,7 @@ export async function withCredentialTarget<T>(
     return withLocalVault(context, local, { config });
   }
   const client = new BrokerClient(connection);
-  await client.healthz();
+  await checkToken(client);
   return use({
     place: `the broker at ${client.url}`,
     store: async (provider, credential) => void (await client.putCredential(provider, credential)),
@@ -44,4 +44,14 @@ function localTarget(vault: Vault, context: CommandContext): CredentialTarget {
       await recordOrWarn(context, vault, { action: "credential.login", target });
     },
   };
+}
+
+// A wrong token must show before the login: a grant that cannot be stored is lost. A token may write without
+// being allowed to read, so that refusal says nothing.
+async function checkToken(client: BrokerClient): Promise<void> {
+  try {
+    await client.fetchSnapshot();
+  } catch (error) {
+    if (!(error instanceof BrokerRefused)) throw error;
+  }
 }

@@ -8,6 +8,9 @@ import { CliError, EXIT_CODES } from "./cli-error.ts";
 const DESTINATION = /^(?:[A-Za-z_][A-Za-z0-9_.-]{0,63}@)?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/;
 const PROVIDER = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
+/** What a shell answers for a command that it does not know. */
+const COMMAND_NOT_FOUND = 127;
+
 /** A login to run elsewhere. */
 export interface SshLogin {
   /** `user@host` or `host`. */
@@ -54,7 +57,8 @@ export async function runSsh(args: readonly string[]): Promise<void> {
   try {
     const exitCode = await promise;
     if (exitCode === 0) return;
-    throw new CliError("ssh_failed", `ssh ended with exit code ${exitCode}`, { exitCode });
+    const hint = exitCode === COMMAND_NOT_FOUND ? "Is `agent` on the PATH over there?" : undefined;
+    throw new CliError("ssh_failed", `ssh ended with exit code ${exitCode}`, { exitCode, hint });
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
     throw new CliError("ssh_missing", "ssh cannot be started here", { cause });

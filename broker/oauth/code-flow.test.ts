@@ -127,6 +127,17 @@ describe("a callback", () => {
     }
   });
 
+  test("that names an issuer names the one that signs the ID tokens", () => {
+    const idToken = { issuer: ISSUER, jwksUrl: `${ISSUER}/jwks`, algorithms: ["RS256"] };
+    const signed = flowOf({ idToken });
+    const own = begin(signed);
+    const answer = { state: own.state, code: "code-1" };
+    expect(readCallback(signed, own, params(answer))?.code).toBe("code-1");
+    expect(readCallback(signed, own, params({ ...answer, iss: ISSUER }))?.code).toBe("code-1");
+    const other = params({ ...answer, iss: "https://evil.example" });
+    expect(refusal(() => readCallback(signed, own, other)).code).toBe("login_mix_up");
+  });
+
   test("may hand out the client id to use, where the descriptor says so", () => {
     const issuing = flowOf({ issuedClientIdParam: "client_id" });
     const own = begin(issuing);

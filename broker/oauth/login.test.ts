@@ -337,6 +337,7 @@ describe("a login that mints a key", () => {
     });
     const result = await run(providerOf({ flow: flow(base) }), browser({ code: "canary-code" }));
     expect(result.credential).toEqual({ type: "api_key", key: "canary-key", source: "login" });
+    expect(redact("x canary-key x")).toBe("x [redacted] x");
     expect(Object.fromEntries(sent)).toMatchObject({
       code: "canary-code",
       code_challenge_method: "S256",

@@ -66,6 +66,22 @@ describe("a login", () => {
     await broker.stop();
   });
 
+  test("says that a broker refuses the token before anyone logs in", async () => {
+    await using server = await startOidcServer();
+    using host = new AgentHome();
+    using home = homeFor(server);
+    const bind = { PARLEY_HOME: host.path, PARLEY_BROKER_BIND: "127.0.0.1:0" };
+    const config = loadConfig({ keys: brokerKeys, env: bind, cwd: host.path });
+    const broker = await startBroker({ config, env: bind, log: createLogger({ level: "silent" }) });
+    const token = "plb_0123456789abcdef";
+    const env = { PARLEY_AUTH_BROKER_URL: broker.url, PARLEY_AUTH_BROKER_TOKEN: token };
+    const run = home.run([...LOGIN, IDP], { env });
+    expect(await run.exited).not.toBe(0);
+    expect(run.output()).toContain("refused the token");
+    expect(run.output()).not.toMatch(URL_LINE);
+    await broker.stop();
+  });
+
   test("says that a broker is gone before anyone logs in", async () => {
     await using server = await startOidcServer();
     using home = homeFor(server);

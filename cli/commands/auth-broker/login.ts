@@ -230,7 +230,7 @@ function dryRunText({ provider, way }: LoginChoice): string {
   const ports = plan.callbackPorts.map((port) => (port === 0 ? "any free" : String(port)));
   return lines([
     ...refusal,
-    `Provider     ${id} (${name}), described by ${provider.origin}`,
+    `Provider     ${id} (${name}), described by ${AUTHORS[provider.origin]}`,
     `Policy       ${plan.policy.status}: ${plan.policy.reason} (${plan.policy.link})`,
     `Source       ${plan.source}`,
     `Asks for     ${plan.asksFor}`,
@@ -241,6 +241,12 @@ function dryRunText({ provider, way }: LoginChoice): string {
     "Nothing was changed.",
   ]);
 }
+
+const AUTHORS = {
+  "built-in": "Parley",
+  "operator-client": "Parley, with your client id",
+  operator: "you",
+} as const;
 
 function lines(texts: readonly string[]): string {
   return texts.map((text) => `${text}\n`).join("");
