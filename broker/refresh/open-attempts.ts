@@ -46,14 +46,18 @@ export class OpenAttempts {
   }
 
   /**
-   * Resolves when the attempt is over, whoever ended it; one of ours must have nobody at it any more. Throws
-   * RefreshError `provider_unreachable` when it is still on its way after `waitMs`.
+   * Resolves when the attempt is over, whoever ended it; one of ours must have nobody at it any more. That it was
+   * never sent counts as a failure for the reason `unsent`, if there is one. Throws RefreshError
+   * `provider_unreachable` when it is still on its way after `waitMs`.
    */
-  async finish(attempt: RefreshAttempt, waitMs: number): Promise<Settled> {
+  async finish(
+    attempt: RefreshAttempt,
+    { waitMs, unsent }: { waitMs: number; unsent?: string },
+  ): Promise<Settled> {
     const { clock, sleep } = this.#options;
     const untilMs = clock.monotonicMs() + waitMs;
     for (;;) {
-      const settled = this.#look(attempt);
+      const settled = this.#look(attempt, unsent);
       if (settled !== undefined) {
         this.#firstSeenMs.delete(attempt.attemptId);
         return settled;
@@ -64,7 +68,7 @@ export class OpenAttempts {
   }
 
   /** One look; undefined when there is nothing to do but wait. */
-  #look(attempt: RefreshAttempt): Settled | undefined {
+  #look(attempt: RefreshAttempt, unsent: string | undefined): Settled | undefined {
     const { attempts, spool } = this.#options;
     const current = attempts.find(attempt.credentialId);
     if (current?.attemptId !== attempt.attemptId) return { kind: "superseded" };
@@ -77,9 +81,9 @@ export class OpenAttempts {
         if (!this.#isOwnerGone(attempt)) return undefined;
         // The child may be faster than we are; then the next look finds it.
         if (!spool.withdraw(attempt.attemptId)) return undefined;
-        return this.#abandon(attempt);
+        return this.#abandon(attempt, unsent);
       case "nothing":
-        return this.#abandon(attempt);
+        return this.#abandon(attempt, unsent);
     }
   }
 
@@ -90,11 +94,9 @@ export class OpenAttempts {
     return settled;
   }
 
-  // That another process died before it had sent is no failure of the provider's; that we cannot send is one.
-  #abandon(attempt: RefreshAttempt): Settled {
+  #abandon(attempt: RefreshAttempt, unsent: string | undefined): Settled {
     const { settlement, spool } = this.#options;
-    const reason = this.#isOurs(attempt) ? "the request could not be sent from here" : undefined;
-    const settled = settlement.abandon(attempt, reason);
+    const settled = settlement.abandon(attempt, unsent);
     spool.remove(attempt.attemptId);
     return settled;
   }

@@ -37,7 +37,10 @@ interface OutcomeContext {
   /** Undefined for grants of MCP servers. */
   readonly rules: AnswerRules | undefined;
   readonly previous: OAuthCredential;
+  /** The refresher's time, which a jump of the wall clock does not move. */
   readonly nowMs: number;
+  /** The wall clock, which the child has stamped its answer by. */
+  readonly wallMs: number;
 }
 
 type Answered = Extract<ExchangeAnswer, { kind: "answered" }>;
@@ -74,7 +77,10 @@ export function isAboutClient(code: DefinitiveCode): boolean {
 
 // A body cut after its closing brace is whole: nothing that follows could change what it says, and dropping
 // it would cost the grant.
-function granted(answer: Answered, { rules, previous, nowMs }: OutcomeContext): RefreshOutcome {
+function granted(
+  answer: Answered,
+  { rules, previous, nowMs, wallMs }: OutcomeContext,
+): RefreshOutcome {
   const paths = rules
     ? Object.values(rules.response).filter((path) => typeof path === "string")
     : [];
@@ -96,7 +102,8 @@ function granted(answer: Answered, { rules, previous, nowMs }: OutcomeContext): 
     };
   }
   try {
-    const receivedAtMs = Math.min(answer.receivedAtMs, nowMs);
+    // How long it lay in the spool; a wall clock that was set back meanwhile would make that negative.
+    const receivedAtMs = nowMs - Math.max(0, wallMs - answer.receivedAtMs);
     return {
       kind: "rotated",
       credential: credentialFromAnswer(rules, body, { receivedAtMs, previous }),

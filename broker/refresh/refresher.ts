@@ -241,7 +241,7 @@ export class Refresher {
       if (begun.kind === "renewed") return begun.stored;
       const settled =
         begun.kind === "open"
-          ? await this.#open.finish(begun.attempt, waitMs)
+          ? await this.#open.finish(begun.attempt, { waitMs })
           : await this.#exchange(begun.attempt, request, waitMs);
       const stored = this.#afterwards(seen, settled);
       if (stored) return stored;
@@ -296,7 +296,10 @@ export class Refresher {
   ): Promise<Settled> {
     const child = this.#spawn(attempt.attemptId, request);
     if (child) await endsWithin(child, waitMs);
-    return this.#open.finish(attempt, 0);
+    return this.#open.finish(attempt, {
+      waitMs: 0,
+      unsent: "the request could not be sent from here",
+    });
   }
 
   #spawn(attemptId: string, request: TokenRequest): ExchangeProcess | undefined {

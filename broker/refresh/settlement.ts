@@ -74,7 +74,12 @@ export class Settlement {
 
   #judge(attempt: RefreshAttempt, grant: Grant, answer: ExchangeAnswer | undefined): Settled {
     const rules = this.#options.providers(grant.provider)?.descriptor.oauth;
-    const context = { rules, previous: grant.credential, nowMs: this.#options.nowMs() };
+    const context = {
+      rules,
+      previous: grant.credential,
+      nowMs: this.#options.nowMs(),
+      wallMs: Date.now(),
+    };
     const outcome = refreshOutcome(answer, context);
     switch (outcome.kind) {
       case "rotated":

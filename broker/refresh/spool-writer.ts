@@ -3,6 +3,7 @@
 
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -48,9 +49,15 @@ export class SpoolWriter {
     return true;
   }
 
-  /** Stores the sealed answer under its final name. */
+  /** Stores the sealed answer under its final name, unless somebody removed the whole directory. */
   put(sealed: Uint8Array): void {
-    this.#write("room", "r+", sealed);
+    try {
+      this.#write("room", "r+", sealed);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      if (!existsSync(this.#directory)) return;
+      this.#write("room", "wx", sealed);
+    }
     renameSync(this.#path("room"), this.#path("answer"));
     syncDirectory(this.#directory);
   }

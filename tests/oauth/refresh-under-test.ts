@@ -9,6 +9,11 @@ import type { OAuthCredential } from "#wire";
 import { ProviderDescriptor } from "../../broker/oauth/descriptor.ts";
 import type { RegisteredProvider } from "../../broker/oauth/registry.ts";
 import { Refresher, type RefresherOptions } from "../../broker/refresh/refresher.ts";
+import type { ExchangeAnswer } from "../../broker/refresh/exchange-job.ts";
+import { ownIdentity } from "../../broker/refresh/process-identity.ts";
+import type { SpawnExchange } from "../../broker/refresh/spawn-exchange.ts";
+import { sealAnswer } from "../../broker/refresh/spool-seal.ts";
+import { SpoolWriter } from "../../broker/refresh/spool-writer.ts";
 import { Vault } from "../../broker/vault/vault.ts";
 import { CLIENTS, type MintedGrant, type OAuthPeer } from "./oauth-peer.ts";
 
@@ -56,6 +61,29 @@ export function grantFrom(
   const expires = Date.now() + 60_000;
   return { type: "oauth", access: access_token, refresh: refresh_token, expires, ...fields };
 }
+
+/** The child's work in this process, for tests that need thousands; it sends and stores the same. */
+export const exchangeHere: SpawnExchange = ({ attemptId, directory, spoolKey, request }) => {
+  const exchange = async () => {
+    const spool = new SpoolWriter(directory, attemptId);
+    spool.reserve();
+    if (!spool.claim(ownIdentity())) return;
+    const { url, method, headers, body } = request;
+    const response = await fetch(url, { method, headers: { ...headers }, body });
+    const answer: ExchangeAnswer = {
+      kind: "answered",
+      receivedAtMs: Date.now(),
+      status: response.status,
+      contentType: response.headers.get("content-type"),
+      date: null,
+      retryAfter: null,
+      body: Buffer.from(await response.arrayBuffer()).toString("base64"),
+      cut: null,
+    };
+    spool.put(sealAnswer(JSON.stringify(answer), Buffer.from(spoolKey, "base64"), attemptId));
+  };
+  return { exited: exchange(), letGo: () => {} };
+};
 
 /** Time that a test moves. */
 export class TestClock implements Clock {
