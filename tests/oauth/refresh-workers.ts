@@ -4,6 +4,16 @@ import { join } from "node:path";
 import type { RefreshUnderTest } from "./refresh-under-test.ts";
 import type { OAuthPeer } from "./oauth-peer.ts";
 
+/** What a worker is to refresh. */
+interface RefreshWorkerOptions {
+  readonly ids: readonly number[];
+  /** How many callers ask for each; 1 when absent. */
+  readonly times?: number;
+  readonly freshMs?: number;
+  /** A program that starts it. */
+  readonly launcher?: readonly string[];
+}
+
 /** A refresher in a process of its own. */
 export class RefreshWorker implements AsyncDisposable {
   readonly #process;
@@ -12,13 +22,14 @@ export class RefreshWorker implements AsyncDisposable {
   constructor(
     { home }: Pick<RefreshUnderTest, "home">,
     { tokenEndpoint }: Pick<OAuthPeer, "tokenEndpoint">,
-    { ids, times = 1, freshMs }: { ids: readonly number[]; times?: number; freshMs?: number },
+    options: RefreshWorkerOptions,
   ) {
+    const { ids, times = 1, freshMs, launcher = [] } = options;
     const script = join(import.meta.dir, "refresh-process.ts");
     const args = ["--home", home, "--token-endpoint", tokenEndpoint, "--times", String(times)];
     if (freshMs !== undefined) args.push("--fresh-ms", String(freshMs));
     const each = ids.flatMap((id) => ["--id", String(id)]);
-    this.#process = Bun.spawn([process.execPath, script, ...args, ...each], {
+    this.#process = Bun.spawn([...launcher, process.execPath, script, ...args, ...each], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
