@@ -3,8 +3,6 @@
 
 /** Most bytes queued behind what a reader has not taken yet; one more frame and it is cut. */
 export const MAX_QUEUED_BYTES = 1024 * 1024;
-/** A reader that takes nothing for so long is cut, in ms. */
-export const MAX_STALL_MS = 60_000;
 
 /** What a subscriber's end may ask of its connection. */
 export interface EventStreamOptions {
@@ -54,7 +52,7 @@ export class EventStream {
   }
 
   /** Sends a sign of life unless something else is under way; cuts a reader that has stalled. */
-  keepAlive(bytes: Uint8Array, { maxStallMs = MAX_STALL_MS } = {}): void {
+  keepAlive(bytes: Uint8Array, { maxStallMs }: { maxStallMs: number }): void {
     if (this.#blockedSinceMs === undefined) {
       if (this.#queue.length === 0) this.send(bytes);
     } else if (performance.now() - this.#blockedSinceMs >= maxStallMs) {

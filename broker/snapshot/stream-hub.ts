@@ -13,6 +13,8 @@ import type { View } from "./view.ts";
 
 /** How often a silent stream gets a comment, in ms. */
 export const KEEP_ALIVE_MS = 20_000;
+/** A reader that takes nothing for so long is cut, in ms. */
+export const MAX_STALL_MS = 60_000;
 
 const KEEP_ALIVE = new TextEncoder().encode(STREAM_KEEP_ALIVE);
 
@@ -223,7 +225,8 @@ export class StreamHub {
     // One timer for all: thousands of them would cost more than what they send.
     this.#keepAlive ??= setInterval(() => {
       for (const { members } of this.#audiences.values()) {
-        for (const { stream } of members) stream.keepAlive(KEEP_ALIVE);
+        for (const { stream } of members)
+          stream.keepAlive(KEEP_ALIVE, { maxStallMs: MAX_STALL_MS });
       }
     }, this.#keepAliveMs);
   }

@@ -1,7 +1,7 @@
 // How much of the vault one reader is shown: which providers, and how much of their secrets. Readers with equal
 // views share one stream of frames, so a view has a key. Refuses to know who the reader is.
 
-import { LEASED_KEY, type Credential, redactCredential } from "#wire";
+import { type Credential, LEASED_KEY, type OAuthCredential, redactCredential } from "#wire";
 import type { SeesProvider } from "../vault/change-log.ts";
 
 /**
@@ -37,5 +37,17 @@ export function disclosed(credential: Credential, disclosure: Disclosure): Crede
   const shown = redactCredential(credential);
   if (disclosure === "whole") return shown;
   if (shown.type === "api_key") return { ...shown, key: LEASED_KEY };
-  return disclosure === "leased" ? shown : { ...shown, access: LEASED_KEY };
+  return disclosure === "leased" ? shown : withoutSecrets(shown);
+}
+
+// Extra keys are left out whole: nobody here knows which of them is a client's secret.
+function withoutSecrets({ type, refresh, expires, email, accountId }: OAuthCredential): Credential {
+  return {
+    type,
+    refresh,
+    access: LEASED_KEY,
+    expires,
+    ...(email !== undefined && { email }),
+    ...(accountId !== undefined && { accountId }),
+  };
 }
