@@ -68,12 +68,15 @@ export { hardenProcess, type HardeningGap, type HardeningStep } from "./process-
 export { redact, registerSecret } from "./redact.ts";
 export { retryDelayMs, type RetryDelayOptions } from "./retry-delay.ts";
 export {
+  asDatabaseError,
   type Database,
   DatabaseError,
   type DatabaseErrorCode,
+  emptyLog,
   type Migration,
   openDatabase,
   openDatabaseImage,
+  writeDatabase,
 } from "./sqlite.ts";
 export { VERSION } from "./version.ts";
 export {

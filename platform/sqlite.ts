@@ -20,18 +20,20 @@ export const BUSY_TIMEOUT_MS = 5000;
 /** The write-ahead log is cut back to this after a checkpoint. */
 export const MAX_WAL_BYTES = 64 * 1024 * 1024;
 
-/** Why a database could not be opened. */
+/** Why a database could not be opened or written to. */
 export type DatabaseErrorCode =
   | "not_a_database"
   | "corrupt"
   | "busy"
+  | "disk_full"
+  | "io_failed"
   | "cannot_open"
   | "insecure_permissions"
   | "schema_too_new"
   | "migration_failed"
   | "not_durable";
 
-/** Opening failed; nothing was changed unless the code says `migration_failed` for a later step. */
+/** Opening or writing failed; nothing was changed unless the code says `migration_failed` for a later step. */
 export class DatabaseError extends Error {
   readonly code: DatabaseErrorCode;
   readonly path: string;
@@ -93,6 +95,36 @@ export function openDatabaseImage(bytes: Uint8Array): Database {
       database.pragma("trusted_schema = OFF");
     },
   );
+}
+
+/**
+ * Runs a change in one transaction, alone among the processes that write: all of it is in the file afterwards, or
+ * nothing. Throws DatabaseError for what the disk or the file has to say, and whatever the change throws.
+ */
+export function writeDatabase<T>(database: Database, change: () => T): T {
+  try {
+    return database.transaction(change).immediate();
+  } catch (error) {
+    throw knownProblem(database.name, error) ?? error;
+  }
+}
+
+/**
+ * Moves what the write-ahead log holds into the file and empties the log: before the file is renamed, or so that
+ * nothing overwritten stays in the two. Throws DatabaseError, `busy` when another process reads for too long.
+ */
+export function emptyLog(database: Database): void {
+  try {
+    const [result] = database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+    if (result?.busy) throw new DatabaseError("busy", database.name, "another process is using it");
+  } catch (error) {
+    throw toDatabaseError(database.name, error);
+  }
+}
+
+/** What SQLite threw while a file was taken into use, as DatabaseError; any other error as it is. */
+export function asDatabaseError({ name }: Database, error: unknown): unknown {
+  return error instanceof BetterSqlite3.SqliteError ? toDatabaseError(name, error) : error;
 }
 
 /** The number of the last migration applied; 0 for an empty database. */
@@ -212,7 +244,7 @@ function migrate(path: string, database: Database, migrations: readonly Migratio
       apply.immediate();
     } catch (error) {
       const known = toDatabaseError(path, error);
-      if (known.code === "busy") throw known;
+      if (known.code !== "cannot_open") throw known;
       throw new DatabaseError("migration_failed", path, `migration ${version} failed`, {
         cause: error,
       });
@@ -232,12 +264,19 @@ const SQLITE_PROBLEMS: readonly (readonly [RegExp, DatabaseErrorCode, string])[]
   [/^SQLITE_NOTADB/, "not_a_database", "it is not a SQLite database; move it aside"],
   [/^SQLITE_CORRUPT/, "corrupt", "its content is damaged; move it aside and restore a backup"],
   [/^SQLITE_(?:BUSY|LOCKED)/, "busy", "another process is writing to it; try again"],
+  [/^SQLITE_FULL/, "disk_full", "the disk is full, nothing was changed; make room and try again"],
+  [/^SQLITE_IOERR/, "io_failed", "the disk cannot be read or written, nothing was changed"],
 ];
 
 function toDatabaseError(path: string, error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error;
-  const sqliteCode = error instanceof BetterSqlite3.SqliteError ? error.code : "";
-  const found = SQLITE_PROBLEMS.find(([pattern]) => pattern.test(sqliteCode));
-  if (found !== undefined) return new DatabaseError(found[1], path, found[2], { cause: error });
-  return new DatabaseError("cannot_open", path, "it cannot be opened", { cause: error });
+  const known = knownProblem(path, error);
+  if (known) return known;
+  return new DatabaseError("cannot_open", path, "it cannot be used", { cause: error });
+}
+
+function knownProblem(path: string, error: unknown): DatabaseError | undefined {
+  if (!(error instanceof BetterSqlite3.SqliteError)) return undefined;
+  const found = SQLITE_PROBLEMS.find(([pattern]) => pattern.test(error.code));
+  return found && new DatabaseError(found[1], path, found[2], { cause: error });
 }

@@ -3,7 +3,7 @@
 // write access to the file alone makes nobody a client.
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { createToken, type Database, registerSecret } from "#platform";
+import { createToken, type Database, registerSecret, writeDatabase } from "#platform";
 import type { VaultFile } from "../vault/vault-file.ts";
 import { AccessInputError } from "./access-errors.ts";
 import { type Permission, parsePermissions, ProviderScope } from "./permissions.ts";
@@ -99,7 +99,7 @@ export class ClientTokens {
   /** Makes a token; this is the only time it is seen. Throws AccessInputError. */
   create(wanted: NewClientToken): { token: string; summary: ClientTokenSummary } {
     const token = createToken(BROKER_TOKEN_PREFIX);
-    const id = this.#database.transaction(() => this.#insert(wanted, sha256(token))).immediate();
+    const id = writeDatabase(this.#database, () => this.#insert(wanted, sha256(token)));
     registerSecret(token);
     this.#dataVersion = undefined;
     return { token, summary: this.#byId(id) };
@@ -112,7 +112,7 @@ export class ClientTokens {
 
   /** Ends the living token of that name at once, in every process. Throws AccessInputError. */
   revoke(name: string): ClientTokenSummary {
-    const id = this.#database.transaction(() => this.#markRevoked(name)).immediate();
+    const id = writeDatabase(this.#database, () => this.#markRevoked(name));
     this.#dataVersion = undefined;
     this.#endWhatEnded();
     return this.#byId(id);

@@ -13,7 +13,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { openDatabase, type Secret, writePrivateFile } from "#platform";
+import { emptyLog, openDatabase, type Secret, writeDatabase, writePrivateFile } from "#platform";
 import { BrokerError } from "../errors.ts";
 import type { MasterKeySource } from "../vault/master-key.ts";
 import { rekey } from "../vault/rekey.ts";
@@ -75,9 +75,11 @@ function adopt(
   try {
     rekey(file, { key: masterKey.read({ mayCreate: true }) });
     // Exchanges that were under way when the copy was made are none of this vault's any more.
-    database.exec("DELETE FROM refresh_attempts");
+    writeDatabase(database, () => database.exec("DELETE FROM refresh_attempts"));
     vault.quarantine();
     vault.startOver();
+    // Closing does this too, but tells nobody when the disk fails; and only the file itself is moved into place.
+    emptyLog(database);
     return vault.list().filter(({ disabledAtMs }) => disabledAtMs === null).length;
   } finally {
     vault.close();

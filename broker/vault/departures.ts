@@ -22,6 +22,7 @@ export interface Departure {
 
 interface DepartingRow extends Omit<Departure, "credential"> {
   readonly type: string;
+  readonly slot: Uint8Array;
   readonly sealed: Uint8Array;
 }
 
@@ -43,7 +44,7 @@ export class Departures {
   all(): Departure[] {
     const rows = this.#database
       .prepare<[], DepartingRow>(
-        `SELECT id, provider, type, identity_key AS identityKey, sealed, disabled_cause AS cause
+        `SELECT id, provider, type, identity_key AS identityKey, slot, sealed, disabled_cause AS cause
          FROM credentials WHERE disabled_at_ms IS NOT NULL AND sealed IS NOT NULL ORDER BY ordinal, id`,
       )
       .all();
@@ -113,7 +114,7 @@ export class Departures {
   #wipe(id: number, cause: string): void {
     this.#database
       .prepare<[string, number]>(
-        `UPDATE credentials SET sealed = NULL, fingerprint = zeroblob(0), disabled_cause = ?
+        `UPDATE credentials SET sealed = NULL, disabled_cause = ?
          WHERE id = ? AND disabled_at_ms IS NOT NULL`,
       )
       .run(cause, id);

@@ -23,9 +23,11 @@ export interface PendingKey {
   adopt(): void;
 }
 
-/** The key that a rekey moves the vault to; already kept durably wherever its source keeps keys. */
+/** The key that a rekey moves the vault to. */
 export interface NextKey {
   readonly key: Uint8Array;
+  /** Keeps it durably beside the current one, in the transaction of the rekey: another one must not write over it. */
+  readonly keep?: () => void;
   /** Makes it the current one, once the vault is sealed with it. */
   readonly adopt?: () => void;
 }

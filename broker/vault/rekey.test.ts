@@ -59,15 +59,15 @@ describe.each([
 
   test("interrupted before the vault is sealed, the old key still opens it", async () => {
     await fill(from);
-    await prepareNextKey(to, world(from, next));
+    (await prepareNextKey(to, world(from, next))).keep?.();
     expect(await holds(await openVault(world(from)))).toBe(2);
   });
 
   test("interrupted after the vault is sealed, the new key opens it", async () => {
     await fill(from);
     const vault = await openVault(world(from));
-    const { key } = await prepareNextKey(to, world(from, next));
-    rekey(vault.file, { key });
+    const { adopt: _, ...interrupted } = await prepareNextKey(to, world(from, next));
+    rekey(vault.file, interrupted);
     vault.close();
     expect(await holds(await openVault(world(to, next)))).toBe(2);
     expect(await holds(await openVault(world(to, next)))).toBe(2);
@@ -93,4 +93,32 @@ test("the old key file is replaced, not kept", async () => {
   vault.close();
   expect(readFileSync(join(home, "vault.key"), "utf8")).not.toBe(before);
   expect(existsSync(join(home, "vault.key.next"))).toBe(false);
+});
+
+describe("of two rekeys at once", () => {
+  test("neither loses the key of the other", async () => {
+    await fill("file");
+    const [first, second] = [await openVault(world("file")), await openVault(world("file"))];
+    const keys = [
+      await prepareNextKey("file", world("file")),
+      await prepareNextKey("file", world("file")),
+    ] as const;
+    rekey(first.file, keys[0]);
+    rekey(second.file, keys[1]);
+    first.close();
+    second.close();
+    expect(await holds(await openVault(world("file")))).toBe(2);
+  });
+
+  test("one that died before its last step is finished by the other", async () => {
+    await fill("file");
+    const [first, second] = [await openVault(world("file")), await openVault(world("file"))];
+    const { adopt: _, ...died } = await prepareNextKey("file", world("file"));
+    rekey(first.file, died);
+    const { adopt: __, ...alsoDied } = await prepareNextKey("file", world("file"));
+    rekey(second.file, alsoDied);
+    first.close();
+    second.close();
+    expect(await holds(await openVault(world("file")))).toBe(2);
+  });
 });

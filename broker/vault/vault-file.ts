@@ -4,7 +4,13 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Database, ensurePrivateDirectory, openDatabase } from "#platform";
+import {
+  asDatabaseError,
+  type Database,
+  ensurePrivateDirectory,
+  openDatabase,
+  writeDatabase,
+} from "#platform";
 import { MasterKeyError, SealBroken } from "../errors.ts";
 import { homeMasterKey } from "./key-sources/file.ts";
 import type { MasterKeySource } from "./master-key.ts";
@@ -40,6 +46,7 @@ export class VaultFile {
     this.database = database;
     this.#source = source;
     this.#seal = unlock(database, source, seal);
+    if (this.#seal !== seal) source.pending?.adopt();
     this.#selectTerm = database.prepare<[], { keyTerm: number }>(
       "SELECT key_term AS keyTerm FROM meta",
     );
@@ -70,10 +77,10 @@ export class VaultFile {
     seal: Seal = new Seal(masterKey.read({ mayCreate: false })),
   ): VaultFile {
     try {
-      return database.transaction(() => new VaultFile(database, masterKey, seal)).immediate();
+      return writeDatabase(database, () => new VaultFile(database, masterKey, seal));
     } catch (error) {
       database.close();
-      throw error;
+      throw asDatabaseError(database, error);
     }
   }
 
@@ -91,6 +98,18 @@ export class VaultFile {
       this.#keyTerm = keyTerm;
     }
     return this.#seal;
+  }
+
+  /** Whether this is the key of the vault now. */
+  isSealedBy(seal: Seal): boolean {
+    const meta = readMeta(this.database);
+    return meta !== undefined && isOwnKey(seal, meta.keyCheck);
+  }
+
+  /** Makes the key of an interrupted rekey the current one, if it is this vault's; the caller holds the write lock. */
+  adoptPendingKey(): void {
+    const pending = this.#source.pending?.read();
+    if (pending && this.isSealedBy(new Seal(pending))) this.#source.pending?.adopt();
   }
 
   /** Seals the file's own keys under another master key; belongs into the transaction that does so with the rows. */
@@ -116,7 +135,6 @@ function unlock(database: Database, source: MasterKeySource, seal: Seal): Seal {
   const pending = source.pending?.read();
   const next = pending && new Seal(pending);
   if (!next || !isOwnKey(next, meta.keyCheck)) throw wrongKey(source.name);
-  source.pending?.adopt();
   return next;
 }
 

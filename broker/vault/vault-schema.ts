@@ -1,5 +1,5 @@
 // The tables of vault.db as numbered migrations. Nothing here may hold a secret in the clear: `sealed` and
-// `index_key` are ciphertext, `slot`, `fingerprint`, `hash` and every `tag` are keyed or plain hashes, the rest is for listings.
+// `index_key` are ciphertext, `slot`, `hash` and every `tag` are keyed or plain hashes, the rest is for listings.
 
 import type { Migration } from "#platform";
 
@@ -169,5 +169,10 @@ export const VAULT_MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX usage_observed_by_time ON usage_observed (hour_ms);
     `,
+  },
+  {
+    // What a row held was compared by this hash, which nothing vouched for; the sealed value itself is compared now.
+    version: 6,
+    sql: "ALTER TABLE credentials DROP COLUMN fingerprint",
   },
 ];

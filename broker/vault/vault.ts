@@ -2,7 +2,7 @@
 // Refuses to work with another key or an altered row, and then overwrites nothing.
 
 import { randomInt } from "node:crypto";
-import { type Database, redact, registerSecret } from "#platform";
+import { asDatabaseError, type Database, redact, registerSecret, writeDatabase } from "#platform";
 import { Credential, ProviderId, identityKeyOf, parseJson } from "#wire";
 import { z } from "zod";
 import { BrokerError, SealBroken } from "../errors.ts";
@@ -69,19 +69,27 @@ interface SealedRow {
   readonly provider: string;
   readonly type: string;
   readonly identityKey: string | null;
-  readonly fingerprint: Uint8Array;
+  readonly slot: Uint8Array;
   readonly sealed: Uint8Array;
   readonly createdAtMs: number;
 }
 
-const ROW_COLUMNS = `id, provider, type, identity_key AS identityKey, fingerprint, sealed,
+type OpenedRow = Omit<SealedRow, "createdAtMs">;
+
+const ROW_COLUMNS = `id, provider, type, identity_key AS identityKey, slot, sealed,
   created_at_ms AS createdAtMs`;
 const SUMMARY_COLUMNS = `id, provider, type, identity_key AS identityKey,
   created_at_ms AS createdAtMs, updated_at_ms AS updatedAtMs,
   disabled_at_ms AS disabledAtMs, disabled_cause AS disabledCause`;
 
-// The provider is sealed too: relabelling a row must not send a key to another host.
-const SealedRecord = z.strictObject({ provider: ProviderId, credential: Credential });
+// What the row says in the clear is sealed too: relabelling one must not send a key to another host, nor let one
+// account's login replace another's. Rows from before `slot` was sealed gain it when they change.
+const SealedRecord = z.strictObject({
+  provider: ProviderId,
+  credential: Credential,
+  identityKey: z.string().nullable().optional(),
+  slot: z.base64url().optional(),
+});
 
 /** An open vault; several processes may have the same one open. */
 export class Vault {
@@ -128,7 +136,7 @@ export class Vault {
       return vault;
     } catch (error) {
       file.database.close();
-      throw error;
+      throw asDatabaseError(file.database, error);
     }
   }
 
@@ -195,10 +203,9 @@ export class Vault {
         )
         .get(slot);
       // Opened before it is replaced: an altered row is evidence, and must not be written over.
-      if (existing) this.#open(existing);
-      const fingerprint = this.#fingerprint(contentText(credential));
-      if (existing && Buffer.compare(existing.fingerprint, fingerprint) === 0) {
-        return { id: existing.id, isChanged: false };
+      const stored = existing && this.#open(existing);
+      if (stored && contentText(stored.credential) === contentText(credential)) {
+        return { id: stored.id, isChanged: false };
       }
       const id = existing?.id ?? this.#newId();
       this.#put(id, provider, credential, slot);
@@ -219,7 +226,7 @@ export class Vault {
       if (!row) return "gone";
       const { provider, credential: current } = this.#open(row);
       if (current.type !== "oauth" || current.refresh !== usedRefresh) return "superseded";
-      this.#put(id, provider, credential, this.#fingerprint(slotText(provider, current)));
+      this.#put(id, provider, credential, row.slot);
       // A provider that does not rotate leaves the token as good as it was.
       if (credential.type !== "oauth" || credential.refresh !== usedRefresh) {
         this.#spend(id, usedRefresh);
@@ -235,8 +242,7 @@ export class Vault {
       if (!row) return false;
       this.#database
         .prepare(
-          `UPDATE credentials SET sealed = NULL, fingerprint = zeroblob(0),
-             disabled_at_ms = ?, disabled_cause = ? WHERE id = ?`,
+          `UPDATE credentials SET sealed = NULL, disabled_at_ms = ?, disabled_cause = ? WHERE id = ?`,
         )
         .run(this.#nowMs(), redact(cause).slice(0, MAX_CAUSE_CHARS), id);
       this.#database.prepare("DELETE FROM blocks WHERE credential_id = ?").run(id);
@@ -308,7 +314,8 @@ export class Vault {
 
   /** Forbids every refresh until `unquarantine`. */
   quarantine(): void {
-    this.#database.prepare("UPDATE meta SET quarantined_at_ms = ?").run(this.#nowMs());
+    const update = this.#database.prepare("UPDATE meta SET quarantined_at_ms = ?");
+    writeDatabase(this.#database, () => update.run(this.#nowMs()));
   }
 
   /** Makes every client fetch everything anew; for a vault that was restored. */
@@ -318,10 +325,10 @@ export class Vault {
 
   /** Permits refreshes again; false when they were not forbidden. */
   unquarantine(): boolean {
-    const { changes } = this.#database
-      .prepare("UPDATE meta SET quarantined_at_ms = NULL WHERE quarantined_at_ms IS NOT NULL")
-      .run();
-    return changes > 0;
+    const update = this.#database.prepare(
+      "UPDATE meta SET quarantined_at_ms = NULL WHERE quarantined_at_ms IS NOT NULL",
+    );
+    return writeDatabase(this.#database, () => update.run().changes > 0);
   }
 
   /** Runs several changes as one; listeners hear of them after the commit, never of what was undone. */
@@ -346,7 +353,7 @@ export class Vault {
     // Part of a larger change, whose end tells the listeners.
     if (this.#database.inTransaction) return this.#database.transaction(change)();
     const before = this.generation;
-    const result = this.#database.transaction(change).immediate();
+    const result = writeDatabase(this.#database, change);
     if (this.generation !== before) for (const listener of this.#listeners) listener();
     return result;
   }
@@ -385,24 +392,30 @@ export class Vault {
   }
 
   #put(id: number, provider: string, credential: Credential, slot: Uint8Array): void {
+    const identityKey = identityKeyOf(credential);
+    const record: z.input<typeof SealedRecord> = {
+      provider,
+      credential,
+      identityKey,
+      slot: Buffer.from(slot).toString("base64url"),
+    };
     this.#database
       .prepare(
         `INSERT INTO credentials
-           (id, provider, type, identity_key, slot, fingerprint, sealed, created_at_ms, updated_at_ms, ordinal)
-         VALUES (@id, @provider, @type, @identityKey, @slot, @fingerprint, @sealed, @nowMs, @nowMs,
+           (id, provider, type, identity_key, slot, sealed, created_at_ms, updated_at_ms, ordinal)
+         VALUES (@id, @provider, @type, @identityKey, @slot, @sealed, @nowMs, @nowMs,
            (SELECT generation FROM meta))
          ON CONFLICT (id) DO UPDATE SET
-           identity_key = excluded.identity_key, fingerprint = excluded.fingerprint,
-           sealed = excluded.sealed, updated_at_ms = excluded.updated_at_ms`,
+           identity_key = excluded.identity_key, sealed = excluded.sealed,
+           updated_at_ms = excluded.updated_at_ms`,
       )
       .run({
         id,
         provider,
         type: credential.type,
-        identityKey: identityKeyOf(credential),
+        identityKey,
         slot,
-        fingerprint: this.#fingerprint(contentText(credential)),
-        sealed: this.#file.seal.seal(JSON.stringify({ provider, credential }), credentialPlace(id)),
+        sealed: this.#file.seal.seal(JSON.stringify(record), credentialPlace(id)),
         nowMs: this.#nowMs(),
       });
     this.#changes.record(provider, id);
@@ -446,17 +459,22 @@ export class Vault {
 }
 
 /** The credential that a row holds. Throws SealBroken when it is not what was written there. */
-export function openCredential(
-  { seal }: VaultFile,
-  { id, provider, type, sealed }: Pick<SealedRow, "id" | "provider" | "type" | "sealed">,
-): Credential {
-  const record = SealedRecord.safeParse(parseJson(seal.open(sealed, credentialPlace(id))));
-  const isIntact =
-    record.success && record.data.provider === provider && record.data.credential.type === type;
-  if (!isIntact) throw new SealBroken(`credentials row ${id}`);
+export function openCredential({ seal }: VaultFile, row: OpenedRow): Credential {
+  const record = SealedRecord.safeParse(parseJson(seal.open(row.sealed, credentialPlace(row.id))));
+  if (!record.success || !isRowOf(record.data, row))
+    throw new SealBroken(`credentials row ${row.id}`);
   const { credential } = record.data;
   if (credential.type === "api_key") registerSecret(credential.key);
   return credential;
+}
+
+function isRowOf(
+  { provider, credential, identityKey, slot }: z.infer<typeof SealedRecord>,
+  row: OpenedRow,
+): boolean {
+  if (provider !== row.provider || credential.type !== row.type) return false;
+  if (identityKey !== undefined && identityKey !== row.identityKey) return false;
+  return slot === undefined || slot === Buffer.from(row.slot).toString("base64url");
 }
 
 /** Where a credential's sealed value is stored. */

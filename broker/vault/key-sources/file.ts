@@ -22,9 +22,11 @@ export const fileKey: KeySource = {
   prepare: (_setting, { home }) => {
     const path = keyPath(home);
     const text = createKeyText();
-    adoptIfAlone(nextPath(path), path);
-    writePrivateFile(nextPath(path), text);
-    return { key: parseKey(text, path), adopt: pendingFile(path).adopt };
+    const keep = () => {
+      adoptIfAlone(nextPath(path), path);
+      writePrivateFile(nextPath(path), text);
+    };
+    return { key: parseKey(text, path), keep, adopt: pendingFile(path).adopt };
   },
 };
 

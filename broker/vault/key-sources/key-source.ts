@@ -25,6 +25,6 @@ export interface KeySource {
   accepts(setting: string): boolean;
   /** The current key. */
   open(setting: string, world: KeySourceWorld): MasterKeySource | Promise<MasterKeySource>;
-  /** A new key for a rekey, durable before this returns. */
+  /** A new key for a rekey; nothing is written before the rekey keeps it. */
   prepare(setting: string, world: KeySourceWorld): NextKey | Promise<NextKey>;
 }

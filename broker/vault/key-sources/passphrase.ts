@@ -61,9 +61,11 @@ export const passphraseKey: KeySource = {
     const next = nextPath(path);
     const parameters = newParameters();
     const key = keyFromPassphrase(await newPassphrase(world), parameters);
-    adoptIfAlone(next, path);
-    writeParameters(next, parameters);
-    return { key, adopt: () => adoptFile(next, path) };
+    const keep = () => {
+      adoptIfAlone(next, path);
+      writeParameters(next, parameters);
+    };
+    return { key, keep, adopt: () => adoptFile(next, path) };
   },
 };
 

@@ -1,7 +1,13 @@
 // `agent auth-broker rekey`: moves the vault to another master key, or to another place for it.
 
 import { prepareNextKey, rekey, vaultKey } from "#broker";
-import { type Config, homeConfigFile, homeDirectory, setInConfigFile } from "#platform";
+import {
+  type Config,
+  type Environment,
+  homeConfigFile,
+  homeDirectory,
+  setInConfigFile,
+} from "#platform";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { withBrokerErrors } from "../../broker-errors.ts";
@@ -60,11 +66,16 @@ async function moveKey(
   for (const hint of hints) context.stderr(`${hint}\n`);
 }
 
-/** Makes the configuration name the new place, and removes what only the old one needed. */
+/** Makes the configuration name the new place, then removes what only the old one needed. */
 function settle(target: string, config: Config, { env }: CommandContext): string[] {
+  const hints = nameInConfig(target, config, env);
   const home = homeDirectory(env);
   if (target !== "file") rmSync(join(home, "vault.key"), { force: true });
   if (target !== "passphrase") rmSync(join(home, "vault.kdf"), { force: true });
+  return hints;
+}
+
+function nameInConfig(target: string, config: Config, env: Environment): string[] {
   if (target === "env")
     return ["Start the broker with the new key in PARLEY_VAULT_KEY from now on."];
   const isFromVariable = config.source(vaultKey).layer === "env";
