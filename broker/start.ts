@@ -21,6 +21,8 @@ import { createBrokerApp } from "./http/app.ts";
 import { listen } from "./http/listener.ts";
 import { openRegistry } from "./oauth/registry.ts";
 import { Refresher } from "./refresh/refresher.ts";
+import { type LocalReports, localReports } from "./usage/local-reports.ts";
+import { ObservedUsageLog } from "./usage/observed-usage.ts";
 import { UsageMonitor } from "./usage/usage-monitor.ts";
 import { openVault, type OpenVaultOptions } from "./vault/open-vault.ts";
 import type { Vault } from "./vault/vault.ts";
@@ -45,6 +47,8 @@ export interface Broker {
   readonly token: string;
   /** Its vault, for consumers in the same process. */
   readonly vault: Vault;
+  /** Where a gateway in the same process tells what was used. */
+  readonly reports: LocalReports;
   /** Finishes what is in flight, then closes listener and vault. */
   stop(): Promise<void>;
 }
@@ -89,7 +93,9 @@ async function serve(vault: Vault, options: StartBrokerOptions, closing: Closing
   refresher.start();
   const { url, port, socketPath } = server;
   const place = { url, port, ...(socketPath !== undefined && { socketPath }) };
-  return { ...place, token, vault, stop: () => closeAll(closing) };
+  const observed = new ObservedUsageLog(vault.file.database);
+  const reports = localReports({ vault, usage, observed, nowMs });
+  return { ...place, token, vault, reports, stop: () => closeAll(closing) };
 }
 
 function openGate({

@@ -16,7 +16,7 @@ import { findBroker } from "./broker-connection.ts";
 import { CliError, EXIT_CODES } from "./cli-error.ts";
 
 /** How a gateway names itself where clients' usage is listed. */
-const APP_NAME = "parley-gateway";
+export const GATEWAY_APP_NAME = "parley-gateway";
 
 /** The world of one command. */
 export interface GatewayWorld {
@@ -41,7 +41,7 @@ export async function openGatewayBroker(world: GatewayWorld): Promise<GatewayBro
   const connection = await findBroker(config, env);
   const installId = readInstallId(homeDirectory(env));
   const { client, vault } = await openVault(connection, world);
-  const usage = new ObservedUsage({ client, installId, app: APP_NAME, log });
+  const usage = new ObservedUsage({ client, installId, app: GATEWAY_APP_NAME, log });
   const limits = new LimitFeed({ client, log });
   const stop = async () => {
     limits.stop();

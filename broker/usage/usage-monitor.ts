@@ -169,7 +169,9 @@ export class UsageMonitor {
     if (isRateLimit(error)) this.#restUntilMs.set(host, nowMs + pauseMs);
     this.#cache.fail(id, { code, nextPollAtMs: nowMs + pauseMs });
     const provider = vault.get(id)?.provider;
-    const fields = { provider, credential: id, code, error, failures, retryInMs: pauseMs };
+    // Where it was thrown tells nothing about a provider; about a mistake of ours it does.
+    const reason = error instanceof BrokerError ? { problem: error.message } : { error };
+    const fields = { provider, credential: id, code, ...reason, failures, retryInMs: pauseMs };
     if (failures === 1) log.warn("usage is not known for now", fields);
     else log.debug("usage is still not known", fields);
   }

@@ -9,10 +9,12 @@ import {
   VaultCredentials,
   type Broker,
 } from "#broker";
+import { LimitFeed, ObservedUsage, readInstallId } from "#broker/client";
 import { gatewayBind, startGateway, type Gateway } from "#gateway";
-import { isLoopback, type Logger } from "#platform";
+import { homeDirectory, isLoopback, type Logger } from "#platform";
 import { logLevel } from "../config-keys.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
+import { GATEWAY_APP_NAME } from "../gateway-broker.ts";
 import { hardenServer } from "../hardened-process.ts";
 import { addKeyOptions, keyFlags } from "../key-options.ts";
 import { passphraseAsker } from "../local-vault.ts";
@@ -56,18 +58,22 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
   const offered = environmentKeys(env, openRegistry(config));
   const stopped = untilStopped(context.env);
   await hardenServer(log);
+  const installId = readInstallId(homeDirectory(env));
   const broker = await startBroker({
     config,
     env,
     log: log.child({ part: "broker" }),
     ...passphraseAsker(),
   });
+  const told = openReports(broker, { installId, log });
   try {
     const gateway = await startGateway({
       config,
       env,
       log: log.child({ part: "gateway" }),
       credentials: new VaultCredentials(broker.vault),
+      observe: (used) => told.usage.record(used),
+      observeLimits: (id, headers) => told.limits.record(id, headers),
       environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
     });
     try {
@@ -85,8 +91,23 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
       await gateway.stop();
     }
   } finally {
+    await told.stop();
     await broker.stop();
   }
+}
+
+/** Tells the broker what the gateway uses, as a gateway elsewhere would. */
+function openReports(
+  { reports: client }: Broker,
+  { installId, log }: { installId: string; log: Logger },
+) {
+  const usage = new ObservedUsage({ client, installId, app: GATEWAY_APP_NAME, log });
+  const limits = new LimitFeed({ client, log });
+  const stop = () => {
+    limits.stop();
+    return usage.stop();
+  };
+  return { usage, limits, stop };
 }
 
 function warnWhenPublic({ url }: Gateway, log: Logger): void {

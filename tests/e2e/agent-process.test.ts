@@ -86,6 +86,70 @@ async function startUp(
 }
 
 describe("agent up", () => {
+  test("shows in `agent usage` what its gateway met, and in the log of clients what it used", async () => {
+    const headers = {
+      "anthropic-ratelimit-requests-limit": "50",
+      "anthropic-ratelimit-requests-remaining": "10",
+    };
+    const message = {
+      id: "msg_1",
+      type: "message",
+      role: "assistant",
+      model: "m",
+      content: [{ type: "text", text: "hello" }],
+      stop_reason: "end_turn",
+      stop_sequence: null,
+      usage: { input_tokens: 11, output_tokens: 5 },
+    };
+    await using upstream = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () => Response.json(message, { headers }),
+    });
+    const home = emptyHome();
+    const env = { ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstream.port}` };
+    const { child, ready } = await startUp(home, [], env);
+    const token = (await run(["auth-broker", "token"], { home })).out.trim();
+    const bearer = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const credential = { type: "api_key", key: "sk-ant-canary-0123456789" };
+    await fetch(`${ready.broker.url}/v1/credential`, {
+      method: "POST",
+      headers: bearer,
+      body: JSON.stringify({ provider: "anthropic", credential }),
+    });
+    const answer = await fetch(`${ready.gateway.url}/v1/messages`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${ready.gateway.key}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        model: "anthropic/claude-sonnet-4-5",
+        max_tokens: 9,
+        messages: [{ role: "user", content: "hello" }],
+      }),
+    });
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("hello")]);
+
+    const usage = await run(["usage"], { home });
+    expect([usage.code, usage.err]).toEqual([0, ""]);
+    expect(usage.out).toMatch(/^anthropic\n {2}API key \d+\n {4}Requests .* 80 % {2}40 of 50\n$/);
+
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(0);
+    // What was left to tell was told before the broker closed; the next one knows it.
+    const next = await startUp(home);
+    const clients = await fetch(`${next.ready.broker.url}/v1/usage/clients`, { headers: bearer });
+    expect(await clients.json()).toMatchObject({
+      clients: [
+        {
+          providers: [
+            { app: "parley-gateway", provider: "anthropic", requests: 1, inputTokens: 11 },
+          ],
+        },
+      ],
+    });
+    next.child.kill("SIGINT");
+    expect(await next.child.exited).toBe(0);
+  }, 30_000);
+
   test("gets ready in an empty home, answers, and leaves nothing behind on Ctrl-C", async () => {
     const home = emptyHome();
     const { child, ready } = await startUp(home);
