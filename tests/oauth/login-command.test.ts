@@ -192,6 +192,22 @@ describe("without a login", () => {
     }
   });
 
+  test("a callback port is refused where no browser comes back, or to another port", async () => {
+    using home = new AgentHome();
+    for (const [provider, port] of [
+      ["groq", "5000"],
+      ["openrouter", "5000"],
+      ["openrouter", "x"],
+    ] as const) {
+      const run = home.run([...LOGIN, provider, "--callback-port", port], {
+        stdin: "key-0123456789",
+      });
+      expect(await run.exited).toBe(2);
+      expect(run.output()).toContain("--callback-port");
+    }
+    expect(stored(home)).toEqual([]);
+  });
+
   test("an API key comes from standard input, and is not shown", async () => {
     using home = new AgentHome();
     const run = home.run([...LOGIN, "groq"], { stdin: "canary-key-0123456789\n" });
@@ -234,6 +250,15 @@ describe("--via", () => {
     expect(await run.exited).toBe(7);
     const told = readFileSync(join(home.path, "told"), "utf8");
     expect(told).toMatch(/-L\n(\d+):127\.0\.0\.1:\1\n--\nbroker\n[\s\S]*--callback-port\n\1\n/);
+  });
+
+  test("of a dry run only says what it would run", async () => {
+    using home = new AgentHome();
+    const env = fakeSsh(home);
+    const run = home.run([...LOGIN, "openrouter", "--via", "me@broker", "--dry-run"], { env });
+    expect(await run.exited).toBe(0);
+    expect(run.output()).toContain("-- me@broker agent auth-broker login openrouter");
+    expect(existsSync(join(home.path, "told"))).toBeFalse();
   });
 
   test("starts nothing for what could be an option or a command", async () => {

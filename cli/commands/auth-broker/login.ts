@@ -59,14 +59,17 @@ async function run(
 ): Promise<void> {
   const config = context.loadConfig({}, options.config);
   const registry = openRegistry(config);
-  if (options.via !== undefined) return loginVia(options.via, required(id), options, registry);
+  if (options.via !== undefined) {
+    return loginVia(options.via, required(id), { options, registry, context });
+  }
   const choice =
     id === undefined ? await pickLogin(registry, context.stderr) : named(registry, id, options);
+  const callbackPort = checkedPort(choice, options.callbackPort);
   if (options.dryRun) return context.stdout(dryRunText(choice));
   const { name } = choice.provider.descriptor;
   await withCredentialTarget(context, config, async (target) => {
     if (choice.way === "api_key") await storeKey(choice.provider, target, context);
-    else await storeLogin(choice.provider, target, { context, options });
+    else await storeLogin(choice.provider, target, { context, callbackPort });
     context.stdout(`${name}: stored in ${target.place}.\n`);
   });
 }
@@ -96,13 +99,12 @@ function find(registry: ProviderRegistry, id: string): RegisteredProvider {
 async function storeLogin(
   provider: RegisteredProvider,
   target: CredentialTarget,
-  { context, options }: { context: CommandContext; options: LoginOptions },
+  { context, callbackPort }: { context: CommandContext; callbackPort: number | undefined },
 ): Promise<void> {
   const refusal = loginRefusal(provider);
   if (refusal !== undefined) throw refusal;
   const plan = loginPlan(provider);
   if (plan !== undefined) context.stderr(introduction(provider, plan));
-  const callbackPort = checkedPort(provider, options.callbackPort);
   const clientSecret = await clientSecretOf(provider, context);
   const abort = new AbortController();
   void untilStopped(context.env).then(() => abort.abort(new Interrupted()));
@@ -168,9 +170,9 @@ function introduction({ descriptor }: RegisteredProvider, plan: LoginPlan): stri
 }
 
 // The tunnel, or the provider's list of addresses, knows one port: another one would lead nowhere.
-function checkedPort(provider: RegisteredProvider, text: string | undefined): number | undefined {
+function checkedPort(choice: LoginChoice, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const allowed = portsOf(provider);
+  const allowed = portsOf(choice);
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   const isUsable = port > 0 && port <= 65_535 && (allowed.includes(0) || allowed.includes(port));
   if (isUsable) return port;
@@ -180,8 +182,9 @@ function checkedPort(provider: RegisteredProvider, text: string | undefined): nu
   });
 }
 
-function portsOf({ descriptor }: RegisteredProvider): number[] {
-  return descriptor.oauth === undefined ? [] : callbackPorts(descriptor.oauth.flow);
+function portsOf({ provider, way }: LoginChoice): number[] {
+  const { oauth } = provider.descriptor;
+  return way === "api_key" || oauth === undefined ? [] : callbackPorts(oauth.flow);
 }
 
 function required(id: string | undefined): string {
@@ -195,18 +198,21 @@ function required(id: string | undefined): string {
 async function loginVia(
   destination: string,
   id: string,
-  options: LoginOptions,
-  registry: ProviderRegistry,
+  {
+    options,
+    registry,
+    context,
+  }: { options: LoginOptions; registry: ProviderRegistry; context: CommandContext },
 ): Promise<void> {
   const choice = named(registry, id, options);
-  const given = checkedPort(choice.provider, options.callbackPort);
-  const ports = choice.way === "login" ? portsOf(choice.provider) : [];
+  const given = checkedPort(choice, options.callbackPort);
+  const ports = portsOf(choice);
   const port = given ?? (ports[0] === 0 ? freePort() : ports[0]);
   // Where the other side could choose, it must choose the port that is forwarded.
   const isPortGiven = given !== undefined || ports[0] === 0 || ports.length > 1;
   const args = sshArguments({ destination, provider: id, port, isPortGiven });
   if (choice.way === "api_key" && options.apiKey) args.push("--api-key");
-  if (options.dryRun) return void process.stdout.write(`would run: ssh ${args.join(" ")}\n`);
+  if (options.dryRun) return context.stdout(`Would run: ssh ${args.join(" ")}\n`);
   return runSsh(args);
 }
 
