@@ -3,6 +3,7 @@
 
 export type { AuditRecord } from "./access/audit-chain.ts";
 export { type AuditEvent, credentialsTarget } from "./access/audit-event.ts";
+export { setForeignAuditAside } from "./access/audit-aside.ts";
 export { auditHeadPath, AuditLog, auditPath, type AuditVerdict } from "./access/audit-log.ts";
 export {
   BROKER_TOKEN_PREFIX,
@@ -21,6 +22,8 @@ export {
 } from "./config.ts";
 export { backUp } from "./backup/backup.ts";
 export { restore } from "./backup/restore.ts";
+export { examineBroker } from "./doctor/examine.ts";
+export type { Finding } from "./doctor/finding.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
 export {

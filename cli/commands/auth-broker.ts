@@ -20,8 +20,13 @@ Examples:
   login openai                log in, or pick a provider when none is named
   login openai --via me@host  the same on the broker's host, with the browser of this one
   logout openai               remove what is stored of a provider
-  token                       print the bearer that its clients send
+  token                       print the owner's bearer, which may do everything
+  token create --name ci --allow snapshot,refresh --providers openai --expires 30d
+                              one for a client that may do only this
   list                        every provider, and what the vault holds of it, without secrets
   import FILE                 bring in another program's credential files
   migrate --from-local        move the credentials of this host to the configured broker
-  status                      ask the configured broker whether it answers`;
+  status                      ask the configured broker whether it answers
+  audit --verify              who read, refreshed, changed what; whether the log is whole
+  backup FILE --passphrase    the whole vault in one encrypted file
+  doctor                      what is wrong, and how to fix it`;

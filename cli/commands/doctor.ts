@@ -9,6 +9,7 @@ import {
   ENVIRONMENT_VARIABLES,
   brokerBind,
   environmentKeys,
+  type Finding,
   openRegistry,
 } from "#broker";
 import { BrokerClient, resolveBrokerConnection, resolveConfigValue } from "#broker/client";
@@ -22,19 +23,9 @@ import {
   type Config,
   VERSION,
 } from "#platform";
-import { CliError } from "../cli-error.ts";
 import { withLocalVaultIfAny } from "../local-vault.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
-
-/** One finding. */
-export interface Check {
-  readonly name: string;
-  readonly status: "ok" | "warning" | "failed";
-  readonly detail: string;
-  readonly fix?: string;
-}
-
-const MARKS = { ok: "ok  ", warning: "warn", failed: "FAIL" } as const;
+import { reportFindings } from "../findings.ts";
 
 /** `agent doctor`. */
 export const doctorCommand: CliCommand = {
@@ -44,21 +35,12 @@ export const doctorCommand: CliCommand = {
     command
       .option("--json", "print the findings as JSON")
       .action(async ({ json }: { json?: boolean }) => {
-        const checks = await examine(context);
-        if (json) context.stdout(`${JSON.stringify({ version: VERSION, checks }, null, 2)}\n`);
-        else context.stdout(checks.map(line).join(""));
-        const failed = checks.filter((check) => check.status === "failed").length;
-        if (failed > 0)
-          throw new CliError("unhealthy", `${failed} of ${checks.length} checks failed.`);
+        reportFindings(await examine(context), context, { json });
       });
   },
 };
 
-function line({ name, status, detail, fix }: Check): string {
-  return `${MARKS[status]}  ${name.padEnd(14)} ${detail}\n${fix ? `      ${"".padEnd(14)} → ${fix}\n` : ""}`;
-}
-
-async function examine(context: CommandContext): Promise<Check[]> {
+async function examine(context: CommandContext): Promise<Finding[]> {
   const config = readConfig(context);
   const base = [checkRuntime(), checkRequestLimit(context), checkHome(context), config.check];
   if (!config.value) return base;
@@ -72,11 +54,11 @@ async function examine(context: CommandContext): Promise<Check[]> {
   ];
 }
 
-function checkRuntime(): Check {
+function checkRuntime(): Finding {
   return { name: "runtime", status: "ok", detail: `Parley ${VERSION} on Bun ${Bun.version}` };
 }
 
-function checkRequestLimit({ env }: CommandContext): Check {
+function checkRequestLimit({ env }: CommandContext): Finding {
   const limit = Number(env["BUN_CONFIG_MAX_HTTP_REQUESTS"] ?? 256);
   const detail = `up to ${limit} upstream requests at once`;
   if (limit > 256) return { name: "requests", status: "ok", detail };
@@ -88,7 +70,7 @@ function checkRequestLimit({ env }: CommandContext): Check {
   };
 }
 
-function checkHome({ env }: CommandContext): Check {
+function checkHome({ env }: CommandContext): Finding {
   const name = "home";
   const path = homeDirectory(env);
   const found = statSync(path, { throwIfNoEntry: false });
@@ -109,7 +91,7 @@ function checkHome({ env }: CommandContext): Check {
 
 const OTHER_HOME = "set PARLEY_HOME to a directory of your own";
 
-function checkHomeParent(path: string): Check {
+function checkHomeParent(path: string): Finding {
   const name = "home";
   let parent = dirname(path);
   while (!existsSync(parent)) parent = dirname(parent);
@@ -129,7 +111,7 @@ function checkHomeParent(path: string): Check {
   }
 }
 
-function readConfig(context: CommandContext): { check: Check; value?: Config } {
+function readConfig(context: CommandContext): { check: Finding; value?: Config } {
   try {
     const value = context.loadConfig();
     const files = value.files.filter((file) => file.exists).map((file) => file.path);
@@ -144,7 +126,7 @@ function readConfig(context: CommandContext): { check: Check; value?: Config } {
   }
 }
 
-async function checkVault(context: CommandContext, config: Config): Promise<Check> {
+async function checkVault(context: CommandContext, config: Config): Promise<Finding> {
   try {
     const rows = await withLocalVaultIfAny(context, (vault) => vault?.list(), { config });
     const detail = rows ? `opens; ${rows.length} credentials` : "none yet; made on first use";
@@ -155,13 +137,13 @@ async function checkVault(context: CommandContext, config: Config): Promise<Chec
   }
 }
 
-async function checkCredentials(context: CommandContext, config: Config): Promise<Check[]> {
+async function checkCredentials(context: CommandContext, config: Config): Promise<Finding[]> {
   const { env } = context;
   const offered = environmentKeys(env, openRegistry(config)).map(
     ({ provider, variable }) => `${provider} (${variable})`,
   );
   const overrides = config.get(providersKey);
-  const checks: Check[] = [
+  const checks: Finding[] = [
     offered.length > 0
       ? { name: "environment", status: "ok", detail: `offers keys of ${offered.join(", ")}` }
       : {
@@ -177,14 +159,14 @@ async function checkCredentials(context: CommandContext, config: Config): Promis
 async function checkProviders(
   overrides: Readonly<Record<string, ProviderConfig>>,
   { env }: CommandContext,
-): Promise<Check[]> {
+): Promise<Finding[]> {
   const name = "providers";
   try {
     listProviders(overrides, env, { hasSimulator: false });
   } catch (error) {
     return [{ name, status: "failed", detail: message(error) }];
   }
-  const checks: Check[] = [];
+  const checks: Finding[] = [];
   for (const [id, { apiKey }] of Object.entries(overrides)) {
     try {
       if (apiKey !== undefined) await resolveConfigValue(apiKey, env);
@@ -196,7 +178,7 @@ async function checkProviders(
   return checks;
 }
 
-async function checkRemoteBroker(context: CommandContext, config: Config): Promise<Check[]> {
+async function checkRemoteBroker(context: CommandContext, config: Config): Promise<Finding[]> {
   const name = "remote broker";
   try {
     const connection = await resolveBrokerConnection(config, context.env);
@@ -215,7 +197,7 @@ function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function checkBind(name: string, text: string): Promise<Check> {
+async function checkBind(name: string, text: string): Promise<Finding> {
   try {
     const bind = parseBindAddress(text);
     const problem = await tryBind(bind);

@@ -70,4 +70,9 @@ export const authBrokerSubcommands: readonly ListedSubcommand[] = [
     summary: "let a restored vault refresh its credentials again",
     load: async () => (await import("./restore.ts")).unquarantineSubcommand,
   },
+  {
+    name: "doctor",
+    summary: "check the broker of this host and say how to fix what is wrong",
+    load: async () => (await import("./doctor.ts")).doctorSubcommand,
+  },
 ];

@@ -1,6 +1,6 @@
 // `agent auth-broker restore FILE` and `unquarantine`: bring a backup back, and let it refresh again.
 
-import { restore, openMasterKey } from "#broker";
+import { openMasterKey, restore, setForeignAuditAside } from "#broker";
 import { homeDirectory } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
@@ -52,14 +52,19 @@ async function bringBack(
     passphrase,
     replace,
   });
-  await withLocalVault(context, (vault) =>
-    recordOrWarn(context, vault, { action: "vault.restore", target: path }),
-  );
+  const auditMovedTo = await withLocalVault(context, async (vault) => {
+    const aside = setForeignAuditAside(homeDirectory(env), { index: vault.file.index });
+    await recordOrWarn(context, vault, { action: "vault.restore", target: path });
+    return aside;
+  });
   if (json) return context.stdout(`${JSON.stringify(restored)}\n`);
   const { credentials, createdAtMs, movedTo } = restored;
   const when = new Date(createdAtMs).toISOString();
   context.stdout(`Restored ${credentials} credentials from a backup of ${when}.\n`);
   if (movedTo) context.stdout(`The vault that was there is now ${movedTo}.\n`);
+  if (auditMovedTo) {
+    context.stdout(`The audit log is not this vault's; it is kept as ${auditMovedTo}.\n`);
+  }
   context.stderr(
     "It is in quarantine: nothing is refreshed until `agent auth-broker unquarantine`.\n",
   );

@@ -1,7 +1,14 @@
 // The vault's key, backups and restores, as an operator runs them.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Vault } from "#broker";
@@ -80,5 +87,18 @@ describe("the vault's key and backups", () => {
     expect([error?.code, existsSync(join(home, "b.backup"))]).toEqual(["audit_broken", false]);
     const { stderr, error: rekeyed } = await run(["rekey"]);
     expect([rekeyed, stderr]).toEqual([undefined, expect.stringContaining("not in the audit log")]);
+  });
+
+  test("a vault of another host brings a new audit log, and the old one is kept", async () => {
+    store("openai", "k-1");
+    const file = join(home, "a.backup");
+    await run(["backup", file]);
+    const other = join(home, "other");
+    const there = (args: readonly string[]) => runAuthBroker(args, { PARLEY_HOME: other });
+    await there(["token", "create", "--name", "ci", "--allow", "usage", "--expires", "1d"]);
+    copyFileSync(join(home, "vault.key"), join(other, "vault.key"));
+    rmSync(join(other, "vault.db"));
+    expect((await there(["restore", file])).stdout).toContain("kept as");
+    expect((await there(["audit", "--verify"])).error).toBeUndefined();
   });
 });
