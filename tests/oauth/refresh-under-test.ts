@@ -113,8 +113,12 @@ export class RefreshUnderTest implements AsyncDisposable {
   readonly #refreshers: Refresher[] = [];
   readonly #vaults: Vault[] = [];
 
-  constructor({ tokenEndpoint }: Pick<OAuthPeer, "tokenEndpoint">) {
-    this.home = mkdtempSync(join(tmpdir(), "parley-refresh-"));
+  /** In a temporary directory, or in one inside `parent`. */
+  constructor(
+    { tokenEndpoint }: Pick<OAuthPeer, "tokenEndpoint">,
+    { parent = tmpdir() }: { parent?: string } = {},
+  ) {
+    this.home = mkdtempSync(join(parent, "parley-refresh-"));
     this.#tokenEndpoint = tokenEndpoint;
   }
 
