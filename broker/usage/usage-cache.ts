@@ -47,6 +47,8 @@ export class UsageCache {
   /** What clients reported since the last write, by credential, then by limit. */
   readonly #fed = new Map<number, Map<string, MeasuredLimit>>();
   readonly #writtenAtMs = new Map<number, number>();
+  /** Rows as they were parsed last: a poll by every client must not parse every row. */
+  readonly #parsed = new Map<number, { readonly text: string; readonly known: Known }>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -61,7 +63,7 @@ export class UsageCache {
     const row = this.#select.get(credentialId);
     const fed = this.#fed.get(credentialId);
     if (row === undefined && fed === undefined) return undefined;
-    const { limits, metadata } = parseKnown(row?.known);
+    const { limits, metadata } = this.#known(credentialId, row?.known);
     const { polledAtMs = null, nextPollAtMs = 0, failures = 0, lastError = null } = row ?? {};
     const oldestMs = nowMs - USAGE_LAST_GOOD_RETENTION_MS;
     const kept = merged(limits, fed?.values() ?? []).filter((each) => each.measuredAtMs > oldestMs);
@@ -94,7 +96,7 @@ export class UsageCache {
     { nextPollAtMs }: { nextPollAtMs: number },
   ): void {
     const earlier = merged(
-      parseKnown(this.#select.get(credentialId)?.known).limits,
+      this.#known(credentialId, this.#select.get(credentialId)?.known).limits,
       this.#fed.get(credentialId)?.values() ?? [],
     );
     const told = new Set(probed.limits.map(({ limit }) => limit.id));
@@ -158,10 +160,19 @@ export class UsageCache {
     for (const credentialId of this.#fed.keys()) this.#write(credentialId);
   }
 
+  #known(credentialId: number, text: string | null | undefined): Known {
+    if (text === null || text === undefined) return NOTHING;
+    const parsed = this.#parsed.get(credentialId);
+    if (parsed?.text === text) return parsed.known;
+    const known = parseKnown(text);
+    this.#parsed.set(credentialId, { text, known });
+    return known;
+  }
+
   #write(credentialId: number): void {
     const fed = this.#fed.get(credentialId);
     if (fed === undefined) return;
-    const { limits, metadata } = parseKnown(this.#select.get(credentialId)?.known);
+    const { limits, metadata } = this.#known(credentialId, this.#select.get(credentialId)?.known);
     const known: Known = { limits: merged(limits, fed.values()), metadata };
     this.#database
       .prepare(
@@ -182,13 +193,13 @@ function merged(
   return [...limits.values()];
 }
 
+const NOTHING: Known = { limits: [], metadata: {} };
+
 // A row that another version wrote, or a damaged one, is as good as none: it is asked for again.
-function parseKnown(text: string | null | undefined): Known {
-  const nothing = { limits: [], metadata: {} };
-  if (text === null || text === undefined) return nothing;
+function parseKnown(text: string): Known {
   try {
-    return Known.safeParse(JSON.parse(text)).data ?? nothing;
+    return Known.safeParse(JSON.parse(text)).data ?? NOTHING;
   } catch {
-    return nothing;
+    return NOTHING;
   }
 }

@@ -140,12 +140,18 @@ function accountOf({ id, identityKey, credential }: StoredCredential): z.infer<t
   return { accountKey: key, email: credential.email, accountId: credential.accountId };
 }
 
+// A row that another version wrote, or a damaged one, is left out: the rest is worth showing.
 function entriesOf({ atMs, provider, account, limits }: SampleRow): UsageHistoryEntry[] {
-  const whose = Account.parse(JSON.parse(account));
-  return SampledLimits.parse(JSON.parse(limits)).map((limit) => ({
-    recordedAt: atMs,
-    provider,
-    ...whose,
-    ...limit,
-  }));
+  const whose = Account.safeParse(parsedOrNull(account));
+  const measured = SampledLimits.safeParse(parsedOrNull(limits));
+  if (!whose.success || !measured.success) return [];
+  return measured.data.map((limit) => ({ recordedAt: atMs, provider, ...whose.data, ...limit }));
+}
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

@@ -389,6 +389,22 @@ describe("headers that clients saw", () => {
   });
 });
 
+test("damaged rows are as good as none, and cost no request its answer", async () => {
+  const { id } = bench.vault.upsert("acme", grant("a"));
+  await bench.monitor.reports();
+  const damage = (text: string) => {
+    bench.vault.file.database.prepare("UPDATE usage_reports SET known = ?").run(text);
+    bench.vault.file.database.prepare("UPDATE usage_history SET limits = ?").run(text);
+  };
+  for (const text of ["{", "null", '{"limits":[{}],"metadata":{}}', '[{"usedFraction":"x"}]']) {
+    damage(text);
+    expect(await bench.monitor.reports()).toEqual([]);
+    expect(bench.monitor.history.read()).toEqual([]);
+  }
+  bench.nowMs += 2 * USAGE_REPORT_TTL_MS;
+  expect(await bench.monitor.reports()).toMatchObject([{ metadata: { credentialId: id } }]);
+});
+
 describe("whoever sees one provider", () => {
   const sees = (id: string) => id === "acme";
 
