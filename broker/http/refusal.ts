@@ -55,6 +55,7 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ["quarantined", 409],
   ["refresh_not_possible", 409],
   ["refresh_rejected", 409],
+  ["usage_clients_full", 409],
   ["provider_unreachable", 502],
   ["refresh_backing_off", 503],
   ["refresher_stopped", 503],

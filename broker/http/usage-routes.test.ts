@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { UsageClients, UsageHistory, UsageReports } from "#wire";
+import { MAX_ROWS_PER_INSTALL } from "../usage/observed-usage.ts";
 import { describeProvider, grant, ScriptedProvider } from "../usage/usage-under-test.ts";
 import { type BrokerUnderTest, brokerUnderTest } from "./app-under-test.ts";
 import { RECORD_INTERVAL_MS } from "./usage-routes.ts";
@@ -101,6 +102,13 @@ test.each([
 ])("POST %s with %j is a 400 that names the place", async (path, body, place) => {
   const [status, answer] = await post(path, body);
   expect([status, JSON.stringify(answer)]).toEqual([400, expect.stringContaining(place)]);
+});
+
+test("a client that makes up providers is refused in words, and nothing of it is counted", async () => {
+  const names = Array.from({ length: MAX_ROWS_PER_INSTALL + 1 }, (_, i) => `p-${i}`);
+  const [status, answer] = await post("/v1/usage/observed", upload(...names));
+  expect([status, answer]).toMatchObject([409, { code: "usage_clients_full" }]);
+  expect(await get("/v1/usage/clients")).toMatchObject({ clients: [] });
 });
 
 test.each(["soon", "-1", "1.5", "1e3"])("sinceMs=%s is a 400", async (since) => {
