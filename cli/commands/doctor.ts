@@ -13,7 +13,7 @@ import {
   openRegistry,
 } from "#broker";
 import { BrokerClient, resolveBrokerConnection, resolveConfigValue } from "#broker/client";
-import { gatewayBind, listProviders, type ProviderConfig, providersKey } from "#gateway";
+import { checkUpstreams, gatewayBind, type ProviderConfig, providersKey } from "#gateway";
 import {
   ConfigError,
   formatBindAddress,
@@ -162,7 +162,7 @@ async function checkProviders(
 ): Promise<Finding[]> {
   const name = "providers";
   try {
-    listProviders(overrides, env, { hasSimulator: false });
+    await checkUpstreams(overrides, env);
   } catch (error) {
     return [{ name, status: "failed", detail: message(error) }];
   }

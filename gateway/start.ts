@@ -1,0 +1,147 @@
+// Brings a gateway up from a configuration: providers, keys, listener.
+// Refuses to start with an incomplete provider or beyond loopback without a token.
+
+import { randomUUID } from "node:crypto";
+import type { CredentialSource } from "#broker/client";
+import {
+  createOutbound,
+  parseBindAddress,
+  readOrCreateToken,
+  registerSecret,
+  serveHttp,
+  type Config,
+  type Environment,
+  type Logger,
+} from "#platform";
+import {
+  gatewayBind,
+  gatewayHeadersTimeoutMs,
+  gatewayHostedTools,
+  gatewayIdleTimeoutMs,
+  gatewayKeepAliveMs,
+  gatewayMaxBodyBytes,
+  gatewayMaxInFlight,
+  gatewaySimulator,
+  providersKey,
+} from "./config.ts";
+import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
+import { ModelCatalog } from "./models/catalog.ts";
+import type { ObserveLimits } from "./pipeline/dispatch.ts";
+import { KeyLeases } from "./pipeline/lease.ts";
+import type { ObserveUse } from "./pipeline/pipeline.ts";
+import { builtInProviders } from "./providers/index.ts";
+import { describeProvider, type ProviderConfig } from "./providers/operator.ts";
+import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
+import type { Provider } from "./providers/provider.ts";
+import { simulatorsOfOneFormat } from "./providers/simulator.ts";
+import { createGatewayApp, refusedResponse } from "./server.ts";
+
+/** A running gateway. */
+export interface Gateway {
+  readonly url: string;
+  readonly port: number;
+  /** Bearer of its clients. */
+  readonly token: string;
+  /** Ids of providers that have a key now. */
+  readonly providers: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** What a gateway is started from. */
+export interface StartGatewayOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly log: Logger;
+  readonly credentials: CredentialSource;
+  /** Keys the environment offers, by provider id; used, never stored. */
+  readonly environmentKeys: ReadonlyMap<string, string>;
+  /** Told of each answered request that used one of those credentials. */
+  readonly observe?: ObserveUse;
+  /** Told of the headers of each answer, a refusal included, that was got with one of those credentials. */
+  readonly observeLimits?: ObserveLimits;
+}
+
+/** Starts listening. Throws for a busy port, a public bind, an incomplete provider. */
+export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
+  const { config, env, log, credentials, environmentKeys } = options;
+  const { observe, observeLimits } = options;
+  const overrides = config.get(providersKey);
+  const bind = parseBindAddress(config.get(gatewayBind));
+  const own = findOwnAddress(builtInProviders, env, bind);
+  for (const name of own) log.warn(`${name} points at this gateway and is ignored here`);
+  const all = listProviders(overrides, withoutVariables(env, own), {
+    hasSimulator: config.get(gatewaySimulator),
+  });
+  for (const key of environmentKeys.values()) registerSecret(key);
+  const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
+  const isUsable = (provider: Provider) => leases.hasKey(provider);
+  const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
+  const app = createGatewayApp({
+    catalog: new ModelCatalog(all, { isUsable }),
+    leases,
+    outbound: createOutbound(),
+    limits: {
+      headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
+      idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
+    },
+    keepAliveMs: config.get(gatewayKeepAliveMs),
+    hostedTools: config.get(gatewayHostedTools),
+    maxInFlight: config.get(gatewayMaxInFlight),
+    newId,
+    nowMs: () => performance.timeOrigin + performance.now(),
+    ...(observe && { observe }),
+    ...(observeLimits && { observeLimits }),
+    token,
+    log,
+  });
+  const server = serveHttp({
+    bind,
+    admit: app.admit,
+    fetch: app.fetch,
+    hasToken: true,
+    maxBodyBytes: config.get(gatewayMaxBodyBytes),
+    refuse: (refusal, request) => refusedResponse(refusal, request, newId),
+    log,
+  });
+  return {
+    url: server.url,
+    port: server.port,
+    token,
+    providers: all.filter(isUsable).map((provider) => provider.id),
+    stop: () => server.stop(),
+  };
+}
+
+/** 24 characters of [a-z0-9], as the dialects' ids look. */
+function newId(): string {
+  return randomUUID().replaceAll("-", "").slice(0, 24);
+}
+
+/** Built-in providers with the operator's overrides, then the operator's own. Throws for an incomplete one. */
+export function listProviders(
+  overrides: Readonly<Record<string, ProviderConfig>>,
+  env: Environment,
+  { hasSimulator }: { hasSimulator: boolean },
+): readonly Provider[] {
+  const builtIn: readonly Provider[] = builtInProviders.filter(
+    (provider) => hasSimulator || provider.id !== "sim",
+  );
+  const known = hasSimulator ? [...builtIn, ...simulatorsOfOneFormat] : builtIn;
+  const ids = new Set(known.map((provider) => provider.id));
+  const described = known.map((provider) => withOverrides(provider, overrides[provider.id], env));
+  const own = Object.entries(overrides)
+    .filter(([id]) => !ids.has(id))
+    .map(([id, config]) => describeProvider(id, config, undefined));
+  return [...described, ...own];
+}
+
+// The vendor's variable is more specific to this run than a file, so it wins, as it does in the vendor's SDK.
+function withOverrides(
+  provider: Provider,
+  config: ProviderConfig | undefined,
+  env: Environment,
+): Provider {
+  const described = config ? describeProvider(provider.id, config, provider) : provider;
+  const url = provider.baseUrlEnv ? env[provider.baseUrlEnv] : undefined;
+  return url ? { ...described, baseUrl: url } : described;
+}
