@@ -221,8 +221,7 @@ export class Refresher {
 
   async #fly(id: number, turn: Turn): Promise<StoredCredential> {
     const grant = this.#renewable(id);
-    const fresh = this.#freshOf(grant);
-    if (fresh) return fresh;
+    if (this.#isFresh(grant)) return grant;
     this.#stopping.signal.throwIfAborted();
     const release = await this.#slots.take(grant.provider, turn);
     try {
@@ -386,12 +385,13 @@ export class Refresher {
     return canRefresh(provider, this.#options.providers(provider)?.descriptor.oauth, credential);
   }
 
-  #freshOf(grant: Grant): Grant | undefined {
+  // With an attempt open there is an answer to be stored, however fresh the token is.
+  #isFresh({ id, credential }: Grant): boolean {
     const { freshMs = FRESH_MS } = this.#options;
-    const lastMs = this.#attempts.health(grant.id)?.lastSuccessAtMs ?? Number.NEGATIVE_INFINITY;
+    const lastMs = this.#attempts.health(id)?.lastSuccessAtMs ?? Number.NEGATIVE_INFINITY;
     const nowMs = this.#clock.nowMs();
-    const isFresh = nowMs >= lastMs && nowMs - lastMs < freshMs && grant.credential.expires > nowMs;
-    return isFresh ? grant : undefined;
+    const isRecent = nowMs >= lastMs && nowMs - lastMs < freshMs;
+    return isRecent && credential.expires > nowMs && !this.#attempts.find(id);
   }
 
   async #clientSecret({ provider }: Grant): Promise<string | undefined> {

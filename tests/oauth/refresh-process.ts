@@ -1,5 +1,5 @@
 // A broker's refresher as a process that a test may stop, freeze and kill. Says "ready" when its vault is open,
-// begins at the first byte of standard input, prints the access tokens it got and ends. SIGTERM drains it.
+// begins at the first byte of standard input (ends when there is none), prints the access tokens it got and ends. SIGTERM drains it.
 
 import { parseArgs } from "node:util";
 import { createLogger } from "#platform";
@@ -37,7 +37,8 @@ process.on("SIGTERM", async () => {
 });
 
 process.stdout.write("ready\n");
-for await (const _ of Bun.stdin.stream()) break;
+const { done } = await Bun.stdin.stream().getReader().read();
+if (done) process.exit(0);
 const ids = values.id.map(numberOf);
 const rounds = Array.from({ length: numberOf(values.times) }, () => ids).flat();
 const stored = await Promise.all(rounds.map((id) => refresher.refresh(id)));
