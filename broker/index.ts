@@ -44,4 +44,3 @@ export { type CredentialSummary, Vault } from "./vault/vault.ts";
 export { openMasterKey, openVault, prepareNextKey } from "./vault/open-vault.ts";
 export { rekey } from "./vault/rekey.ts";
 export { vaultPath } from "./vault/vault-file.ts";
-export { VaultCredentials } from "./vault/vault-credentials.ts";

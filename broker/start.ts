@@ -17,6 +17,7 @@ import { AuditLog } from "./access/audit-log.ts";
 import { Authenticator } from "./access/authenticator.ts";
 import { BROKER_TOKEN_PREFIX, ClientTokens } from "./access/client-tokens.ts";
 import { brokerTokenPath } from "./client/connection.ts";
+import type { CredentialSource } from "./client/credential-source.ts";
 import { createBrokerApp } from "./http/app.ts";
 import { listen } from "./http/listener.ts";
 import { openRegistry } from "./oauth/registry.ts";
@@ -26,6 +27,7 @@ import { ObservedUsageLog } from "./usage/observed-usage.ts";
 import { UsageMonitor } from "./usage/usage-monitor.ts";
 import { openVault, type OpenVaultOptions } from "./vault/open-vault.ts";
 import type { Vault } from "./vault/vault.ts";
+import { VaultCredentials } from "./vault/vault-credentials.ts";
 
 /** What a broker is started with. */
 export interface StartBrokerOptions {
@@ -45,8 +47,9 @@ export interface Broker {
   readonly socketPath?: string;
   /** The bearer of its owner. */
   readonly token: string;
-  /** Its vault, for consumers in the same process. */
   readonly vault: Vault;
+  /** What it holds, for consumers in the same process. */
+  readonly credentials: CredentialSource;
   /** Where a gateway in the same process tells what was used. */
   readonly reports: LocalReports;
   /** Finishes what is in flight, then closes listener and vault. */
@@ -95,7 +98,11 @@ async function serve(vault: Vault, options: StartBrokerOptions, closing: Closing
   const place = { url, port, ...(socketPath !== undefined && { socketPath }) };
   const observed = new ObservedUsageLog(vault.file.database);
   const reports = localReports({ vault, usage, observed, nowMs });
-  return { ...place, token, vault, reports, stop: () => closeAll(closing) };
+  const credentials = new VaultCredentials(vault, {
+    refresh: (id) => refresher.refresh(id),
+    nowMs,
+  });
+  return { ...place, token, vault, credentials, reports, stop: () => closeAll(closing) };
 }
 
 function openGate({

@@ -13,4 +13,6 @@ export interface HeldCredential {
 export interface CredentialSource {
   /** The active credentials of a provider, oldest first; empty when there is none. */
   entries(provider: string): readonly HeldCredential[];
+  /** A credential as it can be used now: an expired grant is renewed first. Rejects when it cannot be. */
+  fresh(id: number): Promise<Credential>;
 }

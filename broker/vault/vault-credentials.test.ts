@@ -10,6 +10,10 @@ import { VaultCredentials } from "./vault-credentials.ts";
 let home: string;
 let vault: Vault;
 
+const refresh = async (id: number): Promise<never> => {
+  throw new Error(`asked to refresh ${id}`);
+};
+
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "parley-source-"));
   vault = Vault.open(home);
@@ -21,7 +25,7 @@ afterEach(() => {
 });
 
 test("credentials come by provider, oldest first, and none for an unknown one", () => {
-  const source = new VaultCredentials(vault);
+  const source = new VaultCredentials(vault, { refresh });
   vault.upsert("openai", { type: "api_key", key: "k-1" });
   vault.upsert("anthropic", { type: "api_key", key: "k-2" });
   vault.upsert("openai", { type: "api_key", key: "k-3" });
@@ -33,7 +37,7 @@ test("credentials come by provider, oldest first, and none for an unknown one", 
 });
 
 test("a key that another process stores counts from the next request", () => {
-  const source = new VaultCredentials(vault);
+  const source = new VaultCredentials(vault, { refresh });
   expect(source.entries("openai")).toEqual([]);
   const other = Vault.open(home);
   other.upsert("openai", { type: "api_key", key: "k-1" });
@@ -43,7 +47,21 @@ test("a key that another process stores counts from the next request", () => {
 
 test("a refresh token is never handed out", () => {
   vault.upsert("p", { type: "oauth", refresh: "canary", access: "a", expires: 1 });
-  const handedOut = new VaultCredentials(vault).entries("p");
+  const handedOut = new VaultCredentials(vault, { refresh }).entries("p");
   expect(JSON.stringify(handedOut)).not.toContain("canary");
   expect(handedOut).toMatchObject([{ credential: { refresh: "__remote__", access: "a" } }]);
+});
+
+test("a grant is renewed before it is used, and only when it has run out", async () => {
+  const grant = { type: "oauth", refresh: "r-1", access: "a-1", expires: 1_000 } as const;
+  const { id } = vault.upsert("openai", grant);
+  const renew = async () => {
+    const credential = { ...grant, refresh: "r-2", access: "a-2", expires: 9_000 };
+    vault.rotate(id, { usedRefresh: "r-1", credential });
+    return vault.get(id) ?? expect.unreachable();
+  };
+  const at = (nowMs: number) =>
+    new VaultCredentials(vault, { refresh: renew, nowMs: () => nowMs }).fresh(id);
+  expect(await at(999)).toMatchObject({ access: "a-1", refresh: "__remote__" });
+  expect(await at(1_000)).toMatchObject({ access: "a-2", refresh: "__remote__" });
 });

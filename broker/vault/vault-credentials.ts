@@ -1,18 +1,28 @@
 // The local vault as a consumer of credentials sees it: by provider, refresh tokens taken out.
 // Follows the vault's generation, so that a key added by another process counts from the next request.
 
-import { redactCredential } from "#wire";
+import { type Credential, redactCredential } from "#wire";
 import type { CredentialSource, HeldCredential } from "../client/credential-source.ts";
 import type { StoredCredential, Vault } from "./vault.ts";
 
 /** A CredentialSource over a vault in this process. */
 export class VaultCredentials implements CredentialSource {
   readonly #vault: Vault;
+  readonly #refresh: (id: number) => Promise<StoredCredential>;
+  readonly #nowMs: () => number;
   #generation = -1;
   #byProvider: ReadonlyMap<string, readonly HeldCredential[]> = new Map();
 
-  constructor(vault: Vault) {
+  constructor(
+    vault: Vault,
+    {
+      refresh,
+      nowMs = Date.now,
+    }: { refresh: (id: number) => Promise<StoredCredential>; nowMs?: () => number },
+  ) {
     this.#vault = vault;
+    this.#refresh = refresh;
+    this.#nowMs = nowMs;
   }
 
   entries(provider: string): readonly HeldCredential[] {
@@ -22,6 +32,15 @@ export class VaultCredentials implements CredentialSource {
       this.#byProvider = Map.groupBy(content.credentials.map(held), ({ provider: id }) => id);
     }
     return this.#byProvider.get(provider) ?? [];
+  }
+
+  async fresh(id: number): Promise<Credential> {
+    const credential = this.#vault.get(id)?.credential;
+    const isUsable = credential?.type === "api_key" || (credential?.expires ?? 0) > this.#nowMs();
+    // An unknown id goes that way too: the refresher says what is wrong with it.
+    return redactCredential(
+      credential && isUsable ? credential : (await this.#refresh(id)).credential,
+    );
   }
 }
 

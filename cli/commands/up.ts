@@ -1,14 +1,7 @@
 // `agent up`: broker and gateway in one process on this machine; what `npm start` runs. Binds loopback unless
 // told otherwise, and prints the key that its clients need, once, on stdout.
 
-import {
-  brokerBind,
-  environmentKeys,
-  openRegistry,
-  startBroker,
-  VaultCredentials,
-  type Broker,
-} from "#broker";
+import { brokerBind, environmentKeys, openRegistry, startBroker, type Broker } from "#broker";
 import { LimitFeed, ObservedUsage, readInstallId } from "#broker/client";
 import { gatewayBind, startGateway, type Gateway } from "#gateway";
 import { homeDirectory, isLoopback, type Logger } from "#platform";
@@ -71,7 +64,7 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
       config,
       env,
       log: log.child({ part: "gateway" }),
-      credentials: new VaultCredentials(broker.vault),
+      credentials: broker.credentials,
       observe: (used) => told.usage.record(used),
       observeLimits: (id, headers) => told.limits.record(id, headers),
       environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),

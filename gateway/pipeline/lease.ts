@@ -1,8 +1,8 @@
-// Which key goes with a request. The ladder: the operator's `apiKey` for the provider, a credential of the
-// broker, a key the environment offers. The caller's own token is never among them, and a key is only ever
+// Which key goes with a request. The ladder: the operator's `apiKey` for the provider, a key of the broker, a login
+// of the broker where the provider takes its tokens, a key the environment offers. The caller's own token is never among them, and a key is only ever
 // handed to the provider it belongs to.
 
-import { resolveConfigValue, type CredentialSource } from "#broker/client";
+import { resolveConfigValue, type CredentialSource, type HeldCredential } from "#broker/client";
 import type { Environment } from "#platform";
 import { UpstreamFailed } from "../errors.ts";
 import type { ProviderConfig } from "../providers/operator.ts";
@@ -45,6 +45,7 @@ export class KeyLeases {
       !provider.needsKey ||
       this.#sources.providers[provider.id]?.apiKey !== undefined ||
       this.#stored(provider.id) !== undefined ||
+      this.#grant(provider) !== undefined ||
       this.#sources.environmentKeys.has(provider.id)
     );
   }
@@ -55,6 +56,8 @@ export class KeyLeases {
     if (configured !== undefined) return { key: configured, source: "config" };
     const stored = this.#stored(provider.id);
     if (stored !== undefined) return { ...stored, source: "broker" };
+    const grant = this.#grant(provider);
+    if (grant !== undefined) return this.#accessToken(provider, grant.id);
     const offered = this.#sources.environmentKeys.get(provider.id);
     if (offered !== undefined) return { key: offered, source: "environment" };
     if (!provider.needsKey) return { key: "", source: "none" };
@@ -71,6 +74,30 @@ export class KeyLeases {
     const newest = stored.findLast(({ credential }) => credential.type === "api_key");
     if (newest?.credential.type !== "api_key") return undefined;
     return { key: newest.credential.key, credentialId: newest.id };
+  }
+
+  #grant({ id, takesGrants }: Provider): HeldCredential | undefined {
+    if (!takesGrants) return undefined;
+    return this.#sources.broker
+      .entries(id)
+      .findLast(({ credential }) => credential.type === "oauth");
+  }
+
+  async #accessToken({ name }: Provider, credentialId: number): Promise<Lease> {
+    try {
+      const credential = await this.#sources.broker.fresh(credentialId);
+      const key = credential.type === "oauth" ? credential.access : credential.key;
+      return { key, source: "broker", credentialId };
+    } catch (cause) {
+      throw new UpstreamFailed(
+        {
+          kind: "upstream_auth",
+          code: "credential_not_renewed",
+          message: `The login for ${name} has run out and could not be renewed now; \`agent auth-broker doctor\` on the broker's host says why.`,
+        },
+        { cause },
+      );
+    }
   }
 
   #configuredKey(providerId: string): Promise<string | undefined> {

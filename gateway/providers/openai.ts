@@ -4,7 +4,7 @@ import { bearer, type Provider } from "./provider.ts";
 
 const INPUT = ["text", "image", "document"] as const;
 
-/** api.openai.com with an API key. */
+/** api.openai.com with an API key, or with the token of a login with ChatGPT. */
 export const openai: Provider = {
   id: "openai",
   name: "OpenAI",
@@ -15,6 +15,8 @@ export const openai: Provider = {
   modelPattern: /^(gpt-|chatgpt-|codex-|o\d)/,
   takesUnlistedModels: true,
   needsKey: true,
+  // A login with ChatGPT yields tokens for this very address.
+  takesGrants: true,
   authorize: bearer,
   models: [
     { id: "gpt-5.5", contextWindow: 400_000, maxOutputTokens: 128_000, input: INPUT },

@@ -34,6 +34,8 @@ export interface Provider {
   readonly takesUnlistedModels: boolean;
   /** False for an upstream that needs no credential (a local server, the simulator). */
   readonly needsKey: boolean;
+  /** True when an OAuth grant's access token is shown just as an API key is. */
+  readonly takesGrants?: true;
   /** Headers that show the key, in the dialect's manner. */
   authorize(key: string, format: FormatId): Readonly<Record<string, string>>;
   /** Answers in-process instead of over the network (the simulator). */

@@ -19,7 +19,7 @@ export async function startGatewayUnderTest({
   config = {},
   env = {},
   environmentKeys = {},
-  credentials = { entries: () => [] },
+  credentials = { entries: () => [], fresh: () => Promise.reject(new Error("there is none")) },
   observe = () => {},
   observeLimits = () => {},
 }: Partial<Pick<StartGatewayOptions, "credentials" | "observe" | "observeLimits">> & {

@@ -35,7 +35,10 @@ async function startWith(
   gateway = await startGatewayUnderTest({
     env: { ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstream.port}` },
     environmentKeys: { anthropic: "sk-ant-environment-0123456789" },
-    credentials: { entries: (provider) => (provider === "anthropic" ? entries : []) },
+    credentials: {
+      entries: (provider) => (provider === "anthropic" ? entries : []),
+      fresh: () => Promise.reject(new Error("keys do not run out")),
+    },
     observe: (request) => seen.push(request),
     observeLimits: (id, headers) =>
       limits.push([id, headers.get("anthropic-ratelimit-requests-remaining")]),
