@@ -40,7 +40,10 @@ export interface FrontDoorOptions {
   readonly idleSeconds?: number;
   readonly allowedOrigins?: readonly string[];
   /** Looks at a request before its body is read; an answer here is the answer, and the body stays unread. */
-  readonly admit?: (request: Request) => Response | undefined;
+  readonly admit?: (
+    request: Request,
+    peer: Pick<RequestControl, "remoteAddress">,
+  ) => Response | undefined;
   /** Builds the answer for what never reaches `fetch`: 400, 403, 405, 413, 500, 503. */
   readonly refuse: (refusal: Refusal, request: Request) => Response;
   readonly log: Logger;
@@ -98,7 +101,8 @@ export class FrontDoor {
   async #handle(request: Request, connections: Connections): Promise<Response> {
     // Until the body is here the runtime's own deadline runs; from then on the handler may take its time.
     const hasContent = hasBody(request.headers);
-    const refused = hasContent ? this.#options.admit?.(request) : undefined;
+    const remoteAddress = () => addressOf(request, connections);
+    const refused = hasContent ? this.#options.admit?.(request, { remoteAddress }) : undefined;
     if (refused) {
       // What is still on its way must not be read as the next request.
       refused.headers.set("connection", "close");
@@ -114,7 +118,7 @@ export class FrontDoor {
         isOverridden = true;
         connections.timeout(request, seconds);
       },
-      remoteAddress: () => addressOf(request, connections),
+      remoteAddress,
     });
     // Otherwise the connection would be kept alive, unused, for as long as the client likes.
     if (!isOverridden && !isEventStream(response)) connections.timeout(request, this.#idleSeconds);

@@ -36,6 +36,8 @@ import type { UsageServices } from "./usage-routes.ts";
 /** Largest request body, in bytes; enforced where the socket is served. */
 export const MAX_BODY_BYTES = 256 * 1024;
 
+const HEALTH_PATH = "/v1/healthz";
+
 /** What the app needs. */
 export interface BrokerAppOptions {
   readonly vault: Vault;
@@ -52,6 +54,8 @@ export interface BrokerAppOptions {
 
 /** The app, and the way to let go of those who wait for a change. */
 export interface BrokerApp {
+  /** The refusal of a request that will bear no fruit, before its body is read; undefined for the others. */
+  admit(request: Request, peer: Pick<RequestControl, "remoteAddress">): Response | undefined;
   /** `control` is that of the server in front, which has read the body already. */
   fetch(request: Request, control: RequestControl): Promise<Response>;
   /** What is served behind the bearer. */
@@ -88,8 +92,10 @@ export function createBrokerApp(options: BrokerAppOptions): BrokerApp {
   const told = { usage, observed, metrics };
   const services = { vault, tokens, watch, hub, refresher, schedule, ...told, nowMs };
   const routes = brokerRoutes(services);
-  const app = new Dispatcher(options).serve(routes);
+  const dispatcher = new Dispatcher(options);
+  const app = dispatcher.serve(routes);
   return {
+    admit: (request, peer) => dispatcher.refuseStranger(request, peer),
     fetch: async (request, control) => app.fetch(request, { control }),
     routes,
     close: () => {
@@ -121,10 +127,13 @@ class Dispatcher {
   serve(routes: readonly Route[]): Hono<Given> {
     const app = new Hono<Given>();
     const health: BrokerHealth = { ok: true, version: this.#options.version };
-    app.get("/v1/healthz", (c) => c.json(health));
+    app.get(HEALTH_PATH, (c) => c.json(health));
     app.use(async (c, next) => {
-      const answer = this.#refuseStrangers(c);
-      return answer ?? next();
+      const admitted = this.#admit(c.req.raw, c.env.control);
+      if (admitted instanceof Response) return admitted;
+      c.set("caller", admitted);
+      // The framework would answer these like GET, and open a stream that nobody reads.
+      return c.req.raw.method === "HEAD" ? toResponse(noRoute(c)) : next();
     });
     for (const route of routes) {
       app.on(route.method, route.path, (c) => this.#answer(route, c));
@@ -134,20 +143,28 @@ class Dispatcher {
     return app;
   }
 
-  #refuseStrangers(c: Context<Given>): Response | undefined {
-    const { gate, log } = this.#options;
-    const candidate = readBearer(c.req.raw.headers);
-    const admission = gate.admit({ candidate, address: c.env.control.remoteAddress() });
-    if (admission.principal === undefined) {
-      log.warn("refused a request without a token that counts", { path: c.req.path });
-      const { retryAfterSeconds } = admission;
-      return toResponse(
-        retryAfterSeconds === undefined ? unauthorized() : tooManyFailures(retryAfterSeconds),
-      );
-    }
-    c.set("caller", admission.principal);
-    // The framework would answer these like GET, and open a stream that nobody reads.
-    return c.req.raw.method === "HEAD" ? toResponse(noRoute(c)) : undefined;
+  refuseStranger(
+    request: Request,
+    peer: Pick<RequestControl, "remoteAddress">,
+  ): Response | undefined {
+    if (new URL(request.url).pathname === HEALTH_PATH) return undefined;
+    const admitted = this.#admit(request, peer);
+    return admitted instanceof Response ? admitted : undefined;
+  }
+
+  #admit(
+    request: Request,
+    { remoteAddress }: Pick<RequestControl, "remoteAddress">,
+  ): Principal | Response {
+    const candidate = readBearer(request.headers);
+    const admission = this.#options.gate.admit({ candidate, address: remoteAddress() });
+    if (admission.principal) return admission.principal;
+    const { retryAfterSeconds } = admission;
+    if (retryAfterSeconds !== undefined) return toResponse(tooManyFailures(retryAfterSeconds));
+    // Ten of these a minute and address; the rest must not fill the log.
+    const { pathname: path } = new URL(request.url);
+    this.#options.log.warn("refused a request without a token that counts", { path });
+    return toResponse(unauthorized());
   }
 
   async #answer(route: Route, c: Context<Given>): Promise<Response> {

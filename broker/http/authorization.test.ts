@@ -2,10 +2,13 @@
 // that a new one is tried here without being remembered.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { AuditUnavailable } from "../access/access-errors.ts";
 import { PERMISSIONS, type Permission } from "../access/permissions.ts";
 import { type BrokerUnderTest, brokerUnderTest } from "./app-under-test.ts";
 
 const UNKNOWN_ID = 7;
+
+const CANARY_GRANT = { refresh: "canary-r", access: "canary-a", expires: 9e12 };
 
 let broker: BrokerUnderTest;
 
@@ -165,4 +168,21 @@ test("the same address is told to wait after ten wrong tokens, and the right one
   const refused = await broker.ask("/v1/snapshot", { token: "plb_wrong", address });
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
   expect((await broker.ask("/v1/snapshot", { address })).status).toBe(200);
+});
+
+test("while the audit log cannot be written no route does or tells anything", async () => {
+  const audit = { record: () => Promise.reject(new AuditUnavailable("disk full")) };
+  const silenced = brokerUnderTest({ logLevel: "silent", audit });
+  const { id } = silenced.vault.upsert("openai", { type: "oauth", ...CANARY_GRANT });
+  const { generation } = silenced.vault;
+  for (const { name, method, path } of routes()) {
+    const body = BODIES[name];
+    const answer = await silenced.ask(path.replace(":id", String(id)), { method, body });
+    const text = await answer.text();
+    expect([name, answer.status]).toEqual([name, 503]);
+    expect(JSON.parse(text)).toMatchObject({ code: "audit_unavailable" });
+    expect(text).not.toContain("canary");
+  }
+  expect(silenced.vault.generation).toBe(generation);
+  silenced.close();
 });

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createLogger, loadConfig } from "#platform";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brokerKeys } from "../config.ts";
@@ -111,4 +112,23 @@ test("a broker that could not listen has let go of its files", async () => {
   await expect(start({ PARLEY_BROKER_BIND: `127.0.0.1:${port}` })).rejects.toThrow();
   await running.pop()?.stop();
   expect((await start()).vault.generation).toBe(1);
+});
+
+test("the body of a caller without a token is not read, and the attempt is counted once", async () => {
+  const { port } = await start();
+  const statuses: string[] = [];
+  for (let n = 0; n < 11; n += 1) {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const lines = [
+      "POST /v1/credential HTTP/1.1",
+      `Host: 127.0.0.1:${port}`,
+      "Content-Length: 100000",
+    ];
+    // Nothing of the body follows: whoever waits for it would not answer.
+    const socket = connect(port, "127.0.0.1", () => socket.write(`${lines.join("\r\n")}\r\n\r\n`));
+    socket.once("data", (bytes) => resolve(String(bytes).slice(9, 12)));
+    statuses.push(await promise);
+    socket.destroy();
+  }
+  expect(statuses).toEqual([...Array.from({ length: 10 }, () => "401"), "429"]);
 });

@@ -43,6 +43,7 @@ export async function listen(app: BrokerApp, options: ListenOptions): Promise<Ht
   const unixSocket = await claimSocket(options);
   const server = serveHttp({
     bind,
+    admit: (request, peer) => app.admit(request, peer),
     fetch: (request, control) => app.fetch(request, control),
     hasToken: true,
     maxBodyBytes: MAX_BODY_BYTES,
