@@ -1,7 +1,7 @@
 // Opens a SQLite file the one safe way: private, write-ahead, durable as asked, migrated or untouched.
 // Refuses a damaged file, a file others can read, and a schema written by a newer release.
 
-import { closeSync, constants, existsSync, lstatSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, linkSync, lstatSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
 import { ensurePrivateDirectory } from "./private-file.ts";
@@ -135,23 +135,41 @@ export function schemaVersion(database: Database): number {
 function prepareFile(path: string, migrations: readonly Migration[]): void {
   ensurePrivateDirectory(dirname(path));
   if (!existsSync(path)) {
-    createPrivate(path);
+    createWhole(path);
     return;
   }
   refuseExposed(path);
+  refuseEmptied(path);
   // A read-only look first: even closing a writable handle may checkpoint a newer release's log.
   opened(path, { readonly: true }, (database) => refuseNewer(path, database, migrations)).close();
 }
 
-function createPrivate(path: string): void {
+// Made under another name, so that the file is never seen empty, not even after a crash: see refuseEmptied.
+function createWhole(path: string): void {
+  const temporary = `${path}.${crypto.randomUUID()}.new`;
   try {
     // SQLite would create it under the umask; its -wal and -shm files copy the mode of this one.
-    closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600));
+    closeSync(openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600));
+    opened(temporary, { readonly: false }, (database) => {
+      database.pragma("journal_mode = WAL");
+    }).close();
+    linkSync(temporary, path);
   } catch (error) {
     // Another process was first; it made the file just so.
     if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
-    throw new DatabaseError("cannot_open", path, "the file cannot be created", { cause: error });
+    const code = error instanceof DatabaseError ? error.code : "cannot_open";
+    throw new DatabaseError(code, path, "the file cannot be created", { cause: error });
+  } finally {
+    for (const suffix of ["", "-journal", "-wal", "-shm"]) {
+      rmSync(temporary + suffix, { force: true });
+    }
   }
+}
+
+// SQLite takes a file of no or one byte for a new database. Ours are never that short, unless somebody cut them.
+function refuseEmptied(path: string): void {
+  if (lstatSync(path).size > 1) return;
+  throw new DatabaseError("corrupt", path, "it is empty; move it aside and restore a backup");
 }
 
 function refuseExposed(path: string): void {

@@ -376,6 +376,13 @@ export class Vault {
   }
 
   #loadAll(): void {
+    const unexplained = this.#database
+      .prepare<[], { id: number }>(
+        "SELECT id FROM credentials WHERE disabled_at_ms IS NOT NULL AND disabled_cause IS NULL",
+      )
+      .get();
+    // Every tombstone has a cause; one without is a credential that a flipped bit made disappear.
+    if (unexplained) throw new SealBroken(`credentials row ${unexplained.id}`);
     const rows = this.#database
       .prepare<[], SealedRow>(
         `SELECT ${ROW_COLUMNS} FROM credentials WHERE disabled_at_ms IS NULL ORDER BY ordinal, id`,
