@@ -57,6 +57,13 @@ describe("a command", () => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
+  test("sees the environment, but not what opens the vault", async () => {
+    const secrets = { PARLEY_VAULT_KEY: "k-1", PARLEY_VAULT_PASSPHRASE: "p-1" };
+    const printed = await runCommand("env", { ...env, ...secrets });
+    expect(printed).toContain("LAB_KEY=from-env");
+    expect(printed).not.toMatch(/PARLEY_VAULT/);
+  });
+
   test("that prints without end is ended", async () => {
     await expect(runCommand("yes", env)).rejects.toThrow("printed over 65536 bytes");
   });

@@ -3,6 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { type Config, type ConfigKey, type Environment, Secret, registerSecret } from "#platform";
+import { vaultKey, vaultPassphrase } from "./config.ts";
 import { ConfigValueError } from "./errors.ts";
 
 /** How long a !command may run, in ms. */
@@ -81,7 +82,7 @@ export function runCommand(
   // Its own process group, so that whatever the shell started ends with it.
   const child = spawn("/bin/sh", ["-c", command], {
     detached: true,
-    env: { ...env },
+    env: withoutVaultKey(env),
     stdio: ["ignore", "pipe", "ignore"],
   });
   const chunks: Buffer[] = [];
@@ -104,6 +105,12 @@ export function runCommand(
     resolve(Buffer.concat(chunks).toString("utf8"));
   });
   return promise;
+}
+
+/** A command that fetches one secret needs none of those that open the vault. */
+function withoutVaultKey(env: Environment): Record<string, string | undefined> {
+  const names: readonly (string | undefined)[] = [vaultKey.env, vaultPassphrase.env];
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 }
 
 function killGroup(pid: number | undefined): void {

@@ -11,11 +11,13 @@ const stderr = (text: string) => void process.stderr.write(text);
 
 // Every part defines keys, so this loads them all: not for `agent --help`.
 async function openContext(args: readonly string[]): Promise<CommandContext> {
-  const [{ configKeys: keys }, { environment, loadConfig }] = await Promise.all([
+  const [{ configKeys: keys }, { environment, forgetEnvironment, loadConfig }] = await Promise.all([
     import("./config-keys.ts"),
     import("#platform"),
   ]);
   const env = environment();
+  // What was read into `env` no child needs to inherit.
+  forgetEnvironment(keys.flatMap((key) => (key.isSecret && key.env ? [key.env] : [])));
   const cwd = process.cwd();
   return {
     args,
