@@ -168,7 +168,7 @@ async function moveKey(root: string, to: string): Promise<void> {
 }
 
 /** What a command knows when `vault.key` is that setting. */
-function worldOf(root: string, setting: string) {
+export function worldOf(root: string, setting: string) {
   const home = homeOf(root);
   const env = { PARLEY_HOME: home, PARLEY_VAULT_KEY: setting };
   const config = loadConfig({ keys: brokerKeys, env, cwd: root });
