@@ -70,19 +70,55 @@ test("a silent stream gets comments, and no data", async () => {
   expect(text.match(/^data:/gm)).toHaveLength(1);
 });
 
+const store = (text: string) => vault.upsert("openai", { type: "api_key", key: text });
+/** The same credential again, changed. */
+const renew = (n: number) =>
+  vault.upsert("openai", { type: "oauth", refresh: "r", access: `a-${n}`, expires: 9e12 });
+
+async function recordedAtLeast(count: number): Promise<void> {
+  while (recorded.length < count) await Bun.sleep(0);
+}
+
+const marks = (text: string) => text.match(/^(?:id: \d+|: after \d+)$/gm);
+
 test("what changes while the beginning goes on record is held back, and neither lost nor sent twice", async () => {
-  vault.upsert("openai", { type: "api_key", key: "k-1" });
+  store("k-1");
   const opening = open();
-  vault.upsert("openai", { type: "api_key", key: "k-2" });
-  await Promise.resolve();
-  await Promise.resolve();
-  // The change goes on record before the beginning does.
-  for (const record of recorded.toReversed()) record.resolve();
-  const stream = await opening;
+  store("k-2");
+  await recordedAtLeast(2);
+  // The change is on record before the beginning is.
+  recorded[1]?.resolve();
+  await Bun.sleep(0);
+  recorded[0]?.resolve();
+  const text = await readUntil((await opening).body(), "id: 3\n");
+  expect(marks(text)).toEqual(["id: 2", ": after 2", "id: 3"]);
+});
+
+test("a reader who begins ahead of the others is not told again what it has", async () => {
+  const first = await open();
+  store("k-1");
+  await recordedAtLeast(1);
+  // The others wait for that to go on record; whoever comes now begins at what has happened since.
+  store("k-2");
+  renew(1);
+  const opening = open();
+  await recordedAtLeast(2);
+  renew(2);
+  recorded[1]?.resolve();
+  const second = await opening;
+  recorded[0]?.resolve();
+  await recordedAtLeast(4);
   for (const record of recorded) record.resolve();
-  const text = await readUntil(stream.body(), "id: 3\n");
-  expect(text.match(/^id: \d+$/gm)).toEqual(["id: 2", "id: 3"]);
-  expect(text).toContain(": after 2\n");
+  expect(marks(await readUntil(second.body(), "id: 5\n"))).toEqual(["id: 4", ": after 4", "id: 5"]);
+  expect(marks(await readUntil(first.body(), "id: 5\n"))).toEqual([
+    "id: 1",
+    ": after 1",
+    "id: 2",
+    ": after 2",
+    "id: 3",
+    ": after 3",
+    "id: 5",
+  ]);
 });
 
 test("nothing ticks once the last reader has left", async () => {
