@@ -132,3 +132,16 @@ test("nothing ticks once the last reader has left", async () => {
   await Bun.sleep(300);
   vault = Vault.open(home);
 });
+
+test("a crowd that comes at once is told everything from one reading, and a change ends that", async () => {
+  const streams = [await open(), await open()];
+  vault.upsert("openai", { type: "api_key", key: "k-1" });
+  const opening = open();
+  await recordedAtLeast(2);
+  for (const record of recorded) record.resolve();
+  streams.push(await opening);
+  const texts = await Promise.all(streams.map((stream) => readUntil(stream.body(), "id: 2\n")));
+  expect(texts[1]).toBe(texts[0] ?? "");
+  expect(texts[2]).toContain("event: snapshot");
+  expect(texts[2]).toContain("k-1");
+});

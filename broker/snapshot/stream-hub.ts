@@ -18,6 +18,8 @@ export const MAX_STALL_MS = 60_000;
 
 const KEEP_ALIVE = new TextEncoder().encode(STREAM_KEEP_ALIVE);
 
+/** For how long a whole snapshot is given to further readers while nothing changes, in ms: they come in crowds. */
+export const SNAPSHOT_REUSE_MS = 100;
 /** Most records that wait for the audit log at once. */
 const RECORDS_AT_ONCE = 1_000;
 
@@ -78,6 +80,7 @@ export class StreamHub {
   readonly #options: StreamHubOptions;
   readonly #audiences = new Map<string, Audience>();
   readonly #keepAliveMs: number;
+  readonly #recent = new Map<string, { readonly news: News; readonly atMs: number }>();
   #size = 0;
   #readings = 0;
   #isClosed = false;
@@ -97,7 +100,7 @@ export class StreamHub {
   /** Opens a stream: what the subscriber missed, or everything, then each change. Rejects when that cannot go on record. */
   async open({ reader, view, resumeFrom, signal, cut }: Subscription): Promise<EventStream> {
     this.#wakeUp();
-    const beginning = this.#read(view, resumeFrom);
+    const beginning = this.#beginning(view, resumeFrom);
     const audience = this.#audience(view, beginning.generation);
     const forget = this.#options.onReaderEnd(reader, () => stream.end());
     const onOver = () => {
@@ -184,6 +187,20 @@ export class StreamHub {
     for (const member of members) tell(member, news);
   }
 
+  // After a restart all come back at once, each to be told everything.
+  #beginning(view: View, resumeFrom: number | undefined): News {
+    if (resumeFrom !== undefined) return this.#read(view, resumeFrom);
+    const recent = this.#recent.get(view.key);
+    const isCurrent =
+      recent !== undefined &&
+      performance.now() - recent.atMs < SNAPSHOT_REUSE_MS &&
+      recent.news.generation === this.#options.vault.generationSeenBy(view.sees);
+    if (isCurrent) return recent.news;
+    const news = this.#read(view, undefined);
+    this.#recent.set(view.key, { news, atMs: performance.now() });
+    return news;
+  }
+
   /** What changed after a generation, or everything when that cannot be told. */
   #read({ sees, disclosure }: View, after: number | undefined): News {
     const { vault, nowMs, schedule } = this.#options;
@@ -220,10 +237,12 @@ export class StreamHub {
   #wakeUp(): void {
     if (this.#isClosed) return;
     this.#stopWatching ??= this.#options.watch.onMove(() => {
+      this.#recent.clear();
       for (const audience of this.#audiences.values()) this.#advance(audience);
     });
     // One timer for all: thousands of them would cost more than what they send.
     this.#keepAlive ??= setInterval(() => {
+      this.#recent.clear();
       for (const { members } of this.#audiences.values()) {
         for (const { stream } of members)
           stream.keepAlive(KEEP_ALIVE, { maxStallMs: MAX_STALL_MS });
@@ -236,6 +255,7 @@ export class StreamHub {
     this.#stopWatching = undefined;
     clearInterval(this.#keepAlive);
     this.#keepAlive = undefined;
+    this.#recent.clear();
   }
 }
 
