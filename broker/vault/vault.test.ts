@@ -125,6 +125,22 @@ describe("storing", () => {
     expect([vault.generation, calls]).toEqual([3, 1]);
   });
 
+  test("listeners hear of several changes at once after their commit, and of undone ones never", () => {
+    const home = temporaryHome();
+    const [vault, other] = [open(home), open(home)];
+    const heard: number[] = [];
+    vault.onChange(() => heard.push(other.read().credentials.length));
+    vault.atomically(() => ["k-1", "k-2"].map((key) => vault.upsert("openai", apiKey(key))));
+    const undone = () =>
+      vault.atomically(() => {
+        vault.upsert("openai", apiKey("k-3"));
+        throw new Error("undone");
+      });
+    expect(undone).toThrow("undone");
+    expect(heard).toEqual([2]);
+    expect(vault.read().credentials).toHaveLength(2);
+  });
+
   test("what another process stores is seen by the next read", () => {
     const home = temporaryHome();
     const [one, other] = [open(home), open(home)];
@@ -269,6 +285,15 @@ describe("rotating a grant", () => {
     expect(vault.get(id)?.credential).toEqual(next);
     vault.disable(id, "gone");
     expect(() => vault.upsert("anthropic", grant())).toThrow(/refreshed here before/);
+  });
+
+  test("a token that the provider left as it was is not spent", () => {
+    const vault = open(temporaryHome());
+    const { id } = vault.upsert("google", grant());
+    const credential = grant({ access: "access-2" });
+    expect(vault.rotate(id, { usedRefresh: "refresh-1", credential })).toBe("rotated");
+    vault.disable(id, "gone");
+    expect(vault.upsert("google", grant()).isChanged).toBe(true);
   });
 });
 

@@ -23,7 +23,13 @@ export const PROVIDER = "test-provider";
 /** A provider as data, at a token endpoint; `origin` says whose client it is. */
 export function providerAt(
   tokenEndpoint: string,
-  { origin = "built-in" }: { origin?: RegisteredProvider["origin"] } = {},
+  {
+    origin = "built-in",
+    client = CLIENTS.public,
+  }: {
+    origin?: RegisteredProvider["origin"];
+    client?: { readonly id: string; readonly secret?: string };
+  } = {},
 ): RegisteredProvider {
   const descriptor = ProviderDescriptor.parse({
     id: PROVIDER,
@@ -34,7 +40,8 @@ export function providerAt(
       asksFor: "nothing",
       flow: {
         kind: "code",
-        clientId: CLIENTS.public.id,
+        clientId: client.id,
+        clientSecret: client.secret,
         authorizeUrl: "https://example.test/authorize",
         tokenUrl: tokenEndpoint,
         redirect: { host: "127.0.0.1", port: 0, path: "/callback" },
@@ -46,6 +53,7 @@ export function providerAt(
           grant_type: "refresh_token",
           refresh_token: "{refresh}",
           client_id: "{clientId}",
+          client_secret: "{clientSecret}",
         },
       },
     },

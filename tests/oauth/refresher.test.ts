@@ -3,9 +3,19 @@
 
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { RefreshError } from "../../broker/refresh/refresh-error.ts";
-import { RefreshUnderTest, storeGrant, TestClock } from "./refresh-under-test.ts";
+import { listenOnLoopback, originOf, stopListening } from "./loopback.ts";
+import { CLIENTS } from "./oauth-peer.ts";
+import {
+  grantFrom,
+  PROVIDER,
+  providerAt,
+  RefreshUnderTest,
+  storeGrant,
+  TestClock,
+} from "./refresh-under-test.ts";
 import { startTokenServer } from "./token-server.ts";
 
 /** The code of the RefreshError that a promise ends with. */
@@ -101,4 +111,67 @@ test("a sweep goes through what is due and leaves the rest alone", async () => {
   await under.refresher({ vault, clock }).sweep();
   expect(await peer.family(due.grant.refresh_token)).toMatchObject({ refreshes: 1 });
   expect(await peer.family(later.grant.refresh_token)).toMatchObject({ refreshes: 0 });
+});
+
+test("the exchange takes the proxy that inference takes", async () => {
+  await using peer = await startTokenServer();
+  await using under = new RefreshUnderTest(peer);
+  const vault = under.openVault();
+  const { id } = await storeGrant(vault, peer);
+  const asked: string[] = [];
+  const proxy = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.end(JSON.stringify({ access_token: "by-proxy", refresh_token: "r", expires_in: 60 }));
+  });
+  await listenOnLoopback(proxy);
+  const elsewhere = providerAt("https://example.test/token");
+  const plain = providerAt("http://localhost:9/token");
+  const env = { HTTP_PROXY: originOf(proxy), HTTPS_PROXY: "http://127.0.0.1:1" };
+  const { credential } = await under.refresher({ vault, env, providers: () => plain }).refresh(id);
+  expect(credential).toMatchObject({ access: "by-proxy" });
+  expect(asked).toEqual(["POST http://localhost:9/token"]);
+  const byHttps = under.refresher({ vault, env, freshMs: 0, providers: () => elsewhere });
+  expect(await codeOf(byHttps.refresh(id))).toBe("provider_unreachable");
+  await stopListening(proxy);
+});
+
+test("the operator's client secret is read when it is needed, and a missing one is said", async () => {
+  await using peer = await startTokenServer();
+  await using under = new RefreshUnderTest(peer);
+  const vault = under.openVault();
+  const { id, secret } = CLIENTS.confidentialPost;
+  const registered = providerAt(peer.tokenEndpoint, { client: { id, secret: "CLIENT_SECRET" } });
+  const grant = await peer.mintGrant({ client: "confidentialPost" });
+  const stored = vault.upsert(PROVIDER, grantFrom(grant));
+  const options = { vault, providers: () => registered };
+  const error = await under
+    .refresher(options)
+    .refresh(stored.id)
+    .catch((each: unknown) => each);
+  expect(error).toMatchObject({ code: "refresh_not_possible" });
+  expect(String(error)).toContain("CLIENT_SECRET is not set");
+  await under.refresher({ ...options, env: { CLIENT_SECRET: secret } }).refresh(stored.id);
+  expect(await peer.family(grant.refresh_token)).toMatchObject({ refreshes: 1 });
+});
+
+test("a stopping refresher finishes what it began, and begins nothing", async () => {
+  await using peer = await startTokenServer();
+  await using under = new RefreshUnderTest(peer);
+  const vault = under.openVault();
+  const [one, other] = [await storeGrant(vault, peer), await storeGrant(vault, peer)];
+  const refresher = under.refresher({ vault });
+  refresher.start();
+  expect(refresher.schedule()).toMatchObject({
+    enabled: true,
+    intervalMs: 60_000,
+    skewMs: 300_000,
+  });
+  await peer.fault("slow-after-commit", { delayMs: 200 });
+  const refreshing = refresher.refresh(one.id);
+  while ((await peer.ledger()).tokenRequests === 0) await Bun.sleep(2);
+  const stopping = refresher.stop();
+  expect(await codeOf(refresher.refresh(other.id))).toBe("refresher_stopped");
+  await stopping;
+  expect((await refreshing).credential).not.toMatchObject({ refresh: one.grant.refresh_token });
+  expect(refresher.schedule().enabled).toBe(false);
 });
