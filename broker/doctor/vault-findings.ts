@@ -2,7 +2,7 @@
 
 import type { ClientTokenSummary } from "../access/client-tokens.ts";
 import type { RegisteredProvider } from "../oauth/registry.ts";
-import type { RefreshProblem } from "../refresh/refresher.ts";
+import type { RefreshProblem } from "../refresh/sweeper.ts";
 import type { CredentialSummary, StoredCredential, Vault } from "../vault/vault.ts";
 import { type Finding, timeLeft } from "./finding.ts";
 

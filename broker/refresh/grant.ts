@@ -19,3 +19,8 @@ export function grantOf(stored: StoredCredential | undefined): Grant | undefined
 export function grantTag(vault: Vault, { credential }: Grant): Uint8Array {
   return vault.file.index.fingerprint(credential.refresh);
 }
+
+/** Whether two keyed hashes are there and equal. */
+export function isSameTag(a: Uint8Array | null | undefined, b: Uint8Array): boolean {
+  return a != null && Buffer.compare(a, b) === 0;
+}

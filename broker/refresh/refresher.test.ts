@@ -59,9 +59,9 @@ function store(job: ExchangeJob, answer: ExchangeAnswer, spool: SpoolWriter): vo
   spool.put(sealAnswer(JSON.stringify(answer), key, job.attemptId));
 }
 
-function upload(refresh: string): number {
+function upload(refresh: string, expires = 0): number {
   const own = { tokenUrl: "https://auth.example.test/token", clientId: "c" };
-  const credential: OAuthCredential = { type: "oauth", access: "a", refresh, expires: 0, ...own };
+  const credential: OAuthCredential = { type: "oauth", access: "a", refresh, expires, ...own };
   return vault.upsert("mcp_oauth:profile:default:https://mcp.example.test", credential).id;
 }
 
@@ -127,8 +127,8 @@ describe("what a start finds of a broker that died", () => {
 
   /** An attempt whose owner, and sender if it was sent, are gone. */
   function leftBehind(state: "nothing" | "ready" | "sent"): { id: number; attemptId: string } {
-    const id = upload(`left-${crypto.randomUUID()}`);
     const attemptId = crypto.randomUUID();
+    const id = upload(`left-over-${attemptId}`, Date.now() + 3_600_000);
     const directory = join(home, "refresh");
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const credential = vault.get(id)?.credential;
@@ -188,6 +188,36 @@ describe("what a start finds of a broker that died", () => {
     expect(await exchangesOf(id, provider)).toBe(1);
     expect(retries).toEqual([1]);
     expect(readdirSync(join(home, "refresh")).join()).not.toContain(attemptId);
+  });
+
+  test("an attempt on a credential that was removed meanwhile is ended by the next sweep", async () => {
+    const { id, attemptId } = leftBehind("sent");
+    vault.disable(id, "logged out");
+    const refresher = refresherOver({});
+    await refresher.sweep();
+    await refresher.stop();
+    expect(new RefreshAttempts(vault.file.database).find(id)).toBeUndefined();
+    expect(readdirSync(join(home, "refresh")).join()).not.toContain(attemptId);
+  });
+
+  test("a token whose answer was lost is used again by the next sweep, however long it would last", async () => {
+    const { id, attemptId } = leftBehind("sent");
+    const attempts = new RefreshAttempts(vault.file.database);
+    const open = attempts.find(id);
+    const tag = open?.usedTag ?? null;
+    if (open) attempts.end(open);
+    const lost = { failures: 0, retryAtMs: null, lastError: "lost", isLost: 1 };
+    attempts.recordFailure({ credentialId: id, tag, ...lost });
+    const asked: string[] = [];
+    const refresher = refresherOver({
+      spawnExchange: (job) => {
+        asked.push(job.request.body);
+        return { exited: Promise.resolve(), letGo: () => {} };
+      },
+    });
+    await refresher.sweep();
+    await refresher.stop();
+    expect(asked.filter((body) => body.includes(`left-over-${attemptId}`))).toHaveLength(1);
   });
 
   test("old files of attempts that nobody knows are removed, young ones and known ones stay", async () => {

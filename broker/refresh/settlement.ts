@@ -6,7 +6,7 @@ import { retryDelayMs } from "#platform";
 import type { RegisteredProvider } from "../oauth/registry.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { ExchangeAnswer } from "./exchange-job.ts";
-import { type Grant, grantOf, grantTag } from "./grant.ts";
+import { type Grant, grantOf, grantTag, isSameTag } from "./grant.ts";
 import type { RefreshAttempt, RefreshAttempts } from "./refresh-attempts.ts";
 import { type DefinitiveCode, isAboutClient, refreshOutcome } from "./refresh-outcome.ts";
 
@@ -148,12 +148,11 @@ export class Settlement {
 
   #failuresOf({ credentialId, usedTag }: RefreshAttempt): { failures: number; isLost: number } {
     const health = this.#attempts.health(credentialId);
-    const isSameGrant = health?.tag != null && Buffer.compare(health.tag, usedTag) === 0;
-    return isSameGrant ? health : { failures: 0, isLost: 0 };
+    return health && isSameTag(health.tag, usedTag) ? health : { failures: 0, isLost: 0 };
   }
 
   #isUsed(grant: Grant, { usedTag }: RefreshAttempt): boolean {
-    return Buffer.compare(grantTag(this.#vault, grant), usedTag) === 0;
+    return isSameTag(usedTag, grantTag(this.#vault, grant));
   }
 
   // A client id that the provider issued to this very login belongs to the grant.

@@ -7,7 +7,8 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { RefreshError } from "../../broker/refresh/refresh-error.ts";
 import { listenOnLoopback, originOf, stopListening } from "./loopback.ts";
-import { CLIENTS } from "./oauth-peer.ts";
+import { CLIENTS, type OAuthPeer } from "./oauth-peer.ts";
+import { startOidcServer } from "./oidc-server.ts";
 import {
   grantFrom,
   PROVIDER,
@@ -43,20 +44,26 @@ test("a rotated token is durable, and in other processes' sight, before anyone h
   expect(readdirSync(join(under.home, "refresh"))).toEqual([]);
 });
 
-test("of many callers and refreshers at once one exchanges, and all get the same token", async () => {
-  await using peer = await startTokenServer();
-  await using under = new RefreshUnderTest(peer);
-  const { id, grant } = await storeGrant(under.openVault(), peer);
-  const refreshers = Array.from({ length: 4 }, () => under.refresher());
-  const calls = refreshers.flatMap((refresher) => [refresher.refresh(id), refresher.refresh(id)]);
-  const tokens = (await Promise.all(calls)).map(({ credential }) => JSON.stringify(credential));
-  expect(new Set(tokens).size).toBe(1);
-  expect(await peer.family(grant.refresh_token)).toMatchObject({
-    isAlive: true,
-    refreshes: 1,
-    reuses: 0,
-  });
-});
+test.each([
+  ["a strict token server", startTokenServer],
+  ["a real OpenID provider", startOidcServer],
+])(
+  "of many callers and refreshers at %s one exchanges, and all get its token",
+  async (_name, start) => {
+    await using peer: OAuthPeer = await start();
+    await using under = new RefreshUnderTest(peer);
+    const { id, grant } = await storeGrant(under.openVault(), peer);
+    const refreshers = Array.from({ length: 4 }, () => under.refresher());
+    const calls = refreshers.flatMap((refresher) => [refresher.refresh(id), refresher.refresh(id)]);
+    const tokens = (await Promise.all(calls)).map(({ credential }) => JSON.stringify(credential));
+    expect(new Set(tokens).size).toBe(1);
+    expect(await peer.family(grant.refresh_token)).toMatchObject({
+      isAlive: true,
+      refreshes: 1,
+      reuses: 0,
+    });
+  },
+);
 
 test("what cannot be refreshed says why", async () => {
   await using peer = await startTokenServer();
