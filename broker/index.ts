@@ -26,11 +26,7 @@ export { examineBroker } from "./doctor/examine.ts";
 export type { Finding } from "./doctor/finding.ts";
 export { ENVIRONMENT_VARIABLES, type EnvironmentKey, environmentKeys } from "./environment-keys.ts";
 export { BrokerError } from "./errors.ts";
-export {
-  importCredentials,
-  type ImportItem,
-  type ImportOptions,
-} from "./import/import-credentials.ts";
+export { importCredentials, type ImportItem, type ImportOptions } from "./import/on-demand.ts";
 export { migrate, type MigrateItem, type Migration } from "./migrate.ts";
 export { installId } from "./oauth/install-id.ts";
 export { login, type LoggedIn, type LoginPrompts } from "./oauth/login.ts";

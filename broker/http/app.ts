@@ -9,7 +9,8 @@ import {
   type RequestControl,
 } from "#platform";
 import type { BrokerHealth } from "#wire";
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
+import { Hono } from "hono/tiny";
 import { type AuditEvent, credentialsTarget } from "../access/audit-event.ts";
 import type { AuditLog } from "../access/audit-log.ts";
 import type { Authenticator } from "../access/authenticator.ts";

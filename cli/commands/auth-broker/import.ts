@@ -65,7 +65,13 @@ async function run(path: string, options: Options, context: CommandContext): Pro
   }
   const vault = await openWhenNeeded(config, context, { isDryRun });
   try {
-    const items = importCredentials(path, { vault, registry, provider, includeDisabled, isDryRun });
+    const items = await importCredentials(path, {
+      vault,
+      registry,
+      provider,
+      includeDisabled,
+      isDryRun,
+    });
     if (vault && !isDryRun) await recordImport(items, { context, vault });
     return items;
   } finally {
