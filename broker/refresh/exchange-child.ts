@@ -75,7 +75,6 @@ async function readAnswer(response: Response, maxBytes: number): Promise<Exchang
     receivedAtMs,
     status,
     contentType: headers.get("content-type"),
-    date: headers.get("date"),
     retryAfter: headers.get("retry-after"),
     body: Buffer.concat(chunks).toString("base64"),
     cut,

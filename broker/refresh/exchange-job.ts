@@ -29,7 +29,6 @@ export const ExchangeAnswer = z.discriminatedUnion("kind", [
     receivedAtMs,
     status: z.int(),
     contentType: z.string().nullable(),
-    date: z.string().nullable(),
     retryAfter: z.string().nullable(),
     /** Base64. */
     body: z.string(),

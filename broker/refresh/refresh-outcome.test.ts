@@ -17,7 +17,6 @@ function answered(status: number, body: string, fields: Partial<Answered> = {}):
     receivedAtMs: 1_000_000,
     status,
     contentType: "application/json",
-    date: null,
     retryAfter: null,
     body: Buffer.from(body).toString("base64"),
     cut: null,

@@ -46,7 +46,6 @@ class StrictProvider {
       receivedAtMs: Date.now(),
       status: isReused ? 400 : 200,
       contentType: "application/json",
-      date: null,
       retryAfter: null,
       body: Buffer.from(body).toString("base64"),
       cut: null,

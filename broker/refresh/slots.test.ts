@@ -49,6 +49,6 @@ test("closing turns away who waits, and lets finish who runs", async () => {
   const ends = await Promise.all(runs);
   const waits = slots.take("a", { isUrgent: false });
   slots.close(new Error("closed"));
-  expect(waits).rejects.toThrow("closed");
+  await expect(waits).rejects.toThrow("closed");
   for (const end of ends) end();
 });

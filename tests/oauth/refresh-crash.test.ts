@@ -74,7 +74,7 @@ test(`${KILLS} brokers killed while they refresh at a strict and a forgiving ser
   for (const peer of [strict, forgiving]) {
     expect(await peer.ledger()).toMatchObject({ reuses: 0, liveFamilies: 1, deadFamilies: 0 });
   }
-  expect((await strict.ledger()).refreshes).toBeGreaterThan(KILLS / 4);
+  expect((await strict.ledger()).refreshes).toBeGreaterThan(KILLS / 10);
 }, 240_000);
 
 test("a broker that is frozen past its lease is overtaken by nobody", async () => {

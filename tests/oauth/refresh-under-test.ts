@@ -83,7 +83,6 @@ export const exchangeHere: SpawnExchange = ({ attemptId, directory, spoolKey, re
       receivedAtMs: Date.now(),
       status: response.status,
       contentType: response.headers.get("content-type"),
-      date: null,
       retryAfter: null,
       body: Buffer.from(await response.arrayBuffer()).toString("base64"),
       cut: null,

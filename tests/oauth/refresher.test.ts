@@ -93,7 +93,7 @@ test("a caller who leaves does not take the exchange along", async () => {
   const left = refresher.refresh(id, { signal: leaving.signal });
   const stays = refresher.refresh(id);
   leaving.abort(new Error("gone"));
-  expect(left).rejects.toThrow("gone");
+  await expect(left).rejects.toThrow("gone");
   expect((await stays).credential).not.toMatchObject({ refresh: grant.refresh_token });
 });
 
