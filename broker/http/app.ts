@@ -115,9 +115,11 @@ interface Given {
 class Dispatcher {
   readonly #options: BrokerAppOptions;
   readonly #requests: CounterMetric<"method" | "path" | "status">;
+  readonly #nowMs: () => number;
 
   constructor(options: BrokerAppOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
     this.#requests = options.metrics.counter({
       name: "broker_requests_total",
       help: "Requests by route and status.",
@@ -206,7 +208,7 @@ class Dispatcher {
   }
 
   async #failed(route: Route, call: Call, error: unknown): Promise<Response> {
-    const refusal = refusalOf(error);
+    const refusal = refusalOf(error, this.#nowMs());
     try {
       const event = refusedEvent(refusal, call);
       if (event) await this.#record(route, call.caller, event);
@@ -221,7 +223,7 @@ class Dispatcher {
   }
 
   #unrecorded(error: unknown, { path }: Route): Response {
-    const refusal = refusalOf(error);
+    const refusal = refusalOf(error, this.#nowMs());
     this.#options.log.error("request refused: it cannot be recorded", { path, error });
     return refusal ? toResponse(refusal) : internalError();
   }

@@ -4,6 +4,7 @@
 import type { ErrorAnswer } from "#wire";
 import type { Permission } from "../access/permissions.ts";
 import { BrokerError } from "../errors.ts";
+import { RefreshError } from "../refresh/refresh-error.ts";
 
 /** A request that is answered with an error; the message is for the client. */
 export class Refusal extends Error {
@@ -62,14 +63,20 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** The answer to an error; undefined when it is unforeseen and belongs in the log. */
-export function refusalOf(error: unknown): Refusal | undefined {
+export function refusalOf(error: unknown, nowMs: number): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!(error instanceof BrokerError)) return undefined;
   const { code, message } = error;
   // It went away after it was looked up: nothing else may tell it from one that never was.
   if (code === "credential_unknown") return unknownCredential();
   const status = STATUS_OF_CODE.get(code);
-  return status === undefined ? undefined : new Refusal(status, message, { code });
+  if (status === undefined) return undefined;
+  return new Refusal(status, message, { code, headers: retryAfter(error, nowMs) });
+}
+
+function retryAfter(error: BrokerError, nowMs: number): Record<string, string> {
+  if (!(error instanceof RefreshError) || error.retryAtMs === undefined) return {};
+  return { "retry-after": String(Math.max(1, Math.ceil((error.retryAtMs - nowMs) / 1_000))) };
 }
 
 /** The response that a refusal is. */

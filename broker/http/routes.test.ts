@@ -163,6 +163,14 @@ describe("a refresh", () => {
     },
   );
 
+  test("that has to wait says for how long, in whole seconds", async () => {
+    const { id } = broker.vault.upsert("openai", GRANT);
+    const retryAtMs = NOW_MS + 90_500;
+    refresh = () => Promise.reject(new RefreshError("refresh_backing_off", "wait", { retryAtMs }));
+    const answer = await post(`/v1/credential/${id}/refresh`);
+    expect(answer.headers.get("retry-after")).toBe("91");
+  });
+
   test("of a credential that went away meanwhile is a 404 like any other", async () => {
     const { id } = broker.vault.upsert("openai", GRANT);
     refresh = () => Promise.reject(new RefreshError("credential_unknown", "gone"));
