@@ -108,6 +108,16 @@ describe("a backup", () => {
 });
 
 describe("restoring", () => {
+  test("after one that was killed takes nothing of what it left", async () => {
+    filledHome();
+    makeBackup();
+    for (const suffix of ["", "-journal", "-wal", "-shm"]) {
+      writeFileSync(join(home, `vault.db.restoring${suffix}`), "left over", { mode: 0o600 });
+    }
+    expect((await restoreInto(home, { replace: true })).credentials).toBe(2);
+    expect(readdirSync(home).filter((name) => name.includes("restoring"))).toEqual([]);
+  });
+
   test("brings back credentials, tombstones and ids, in quarantine", async () => {
     filledHome();
     const first = Vault.open(home);

@@ -119,16 +119,17 @@ function foldLog(path: string): void {
   }
 }
 
-// A write-ahead log left beside the new file would be taken for its own.
+// A log or journal left beside the new file would be taken for its own.
 function refuseLog(path: string): void {
-  if (!existsSync(`${path}-wal`)) return;
+  if (!existsSync(`${path}-wal`) && !existsSync(`${path}-journal`)) return;
   throw new BrokerError("vault_in_use", `${path} is open in another process, or damaged`, {
     fix: "Stop the broker first; of a damaged vault, move vault.db, vault.db-wal and vault.db-shm away by hand.",
   });
 }
 
 function removeDatabase(path: string): void {
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+  // A journal left by a restore that was killed would be rolled back into the new file.
+  for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
 }
 
 function syncDirectory(path: string): void {
