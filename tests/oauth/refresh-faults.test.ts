@@ -7,6 +7,7 @@ import { RefreshError, type RefreshErrorCode } from "../../broker/refresh/refres
 import type { Refresher } from "../../broker/refresh/refresher.ts";
 import { FAULT_KINDS, commitsUnder, type FaultKind } from "./faults.ts";
 import { CLIENTS } from "./oauth-peer.ts";
+import { postRefresh } from "./peer-client.ts";
 import {
   RefreshUnderTest,
   storeGrant,
@@ -176,14 +177,16 @@ test("a login during a refresh that is refused survives it", async () => {
   await using peer = await startTokenServer();
   await using under = new RefreshUnderTest(peer);
   const vault = under.openVault();
-  const { id } = await storeGrant(vault, peer, { email: "a@example.test" });
-  await peer.fault("hang");
-  const refreshing = under.refresher({ vault, timeoutMs: 1_000 }).refresh(id);
-  while ((await peer.ledger()).tokenRequests === 0) await Bun.sleep(5);
-  const { grant } = await storeGrant(vault, peer, { email: "a@example.test" });
-  await peer.fault("invalid-grant-400");
+  const stale = await storeGrant(vault, peer, { email: "a@example.test" });
+  await postRefresh(peer, stale.grant.refresh_token);
+  await peer.fault("slow", { delayMs: 300 });
+  const refreshing = under.refresher({ vault }).refresh(stale.id);
+  while ((await peer.ledger()).tokenRequests < 2) await Bun.sleep(5);
+  const { id, grant } = await storeGrant(vault, peer, { email: "a@example.test" });
+  expect(id).toBe(stale.id);
   expect((await refreshing).credential).toMatchObject({ refresh: grant.refresh_token });
-  expect((await peer.ledger()).tokenRequests).toBe(1);
+  expect(await peer.family(stale.grant.refresh_token)).toMatchObject({ reuses: 1 });
+  expect(vault.get(id)?.credential).toMatchObject({ refresh: grant.refresh_token });
 });
 
 test("a refused client ends a grant only when it is not the operator's to mend", async () => {
