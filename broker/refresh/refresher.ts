@@ -143,12 +143,12 @@ export class Refresher {
     }
   }
 
-  // With an attempt open there is an answer to be stored, however fresh the token is.
+  // With an attempt open there is an answer to be stored, and after a failure (it leaves its tag) one to be sought.
   #isFresh({ id, credential }: Grant): boolean {
-    const lastMs = this.#attempts.health(id)?.lastSuccessAtMs ?? Number.NEGATIVE_INFINITY;
-    const nowMs = this.#clock.nowMs();
-    const isRecent = nowMs >= lastMs && nowMs - lastMs < this.#freshMs;
-    return isRecent && credential.expires > nowMs && !this.#attempts.find(id);
+    const { lastSuccessAtMs = null, tag = null } = this.#attempts.health(id) ?? {};
+    if (lastSuccessAtMs === null || tag !== null || this.#attempts.find(id)) return false;
+    const ageMs = this.#clock.nowMs() - lastSuccessAtMs;
+    return ageMs >= 0 && ageMs < this.#freshMs && credential.expires > this.#clock.nowMs();
   }
 
   /** Throws RefreshError `refresher_stopped` when the refresher stops meanwhile. */
