@@ -140,19 +140,30 @@ function arrayToPlain(values: readonly unknown[], place: Place): Plain {
   return plain;
 }
 
+/** A code of ours, such as `port_in_use`: the error was foreseen, and its message is written to be read. */
+const FORESEEN = /^[a-z]+(?:_[a-z]+)*$/;
+
 function errorToPlain(error: Error, place: Place): Plain {
+  const isForeseen = "code" in error && typeof error.code === "string" && FORESEEN.test(error.code);
   const entries: [string, unknown][] = [
     ["type", error.name],
     ["message", error.message],
-    ["stack", error.stack],
+    // Where a foreseen error was thrown helps nobody, and a page of it hides what the message says.
+    ["stack", isForeseen ? undefined : error.stack],
   ];
   for (const [key, value] of Object.entries(error)) {
     // Bun adds where a native error was made; the stack says it already.
     if (key !== "name" && key !== "message" && key !== "stack") entries.push([key, value]);
   }
-  if (error.cause !== undefined) entries.push(["cause", error.cause]);
+  if (error.cause !== undefined) entries.push(["cause", causeOf(error.cause, isForeseen)]);
   if (error instanceof AggregateError) entries.push(["errors", error.errors]);
   return entriesToObject(entries, place);
+}
+
+// What a foreseen error was made from is named: the rest of it is in the message already.
+function causeOf(cause: unknown, isForeseen: boolean): unknown {
+  if (!isForeseen || !(cause instanceof Error)) return cause;
+  return "code" in cause ? `${cause.name} ${String(cause.code)}: ${cause.message}` : cause;
 }
 
 function entriesToObject(

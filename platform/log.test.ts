@@ -155,3 +155,20 @@ test("a pretty line is readable, and its values cannot drive the terminal", () =
       '  note="a b"  evil="\\u001b]52;c;x\\u0007\\u202e"\n',
   );
 });
+
+test("a foreseen error is logged by what it says, an unforeseen one with where it was thrown", () => {
+  const lines: string[] = [];
+  const log = createLogger({ level: "warn", write: (line) => lines.push(line) });
+  const cause = Object.assign(new Error("connection refused"), { code: "ECONNREFUSED" });
+  const foreseen = new Error("the broker does not answer", { cause });
+  log.warn("retrying", { error: Object.assign(foreseen, { code: "broker_unreachable" }) });
+  log.warn("failed", { error: new TypeError("x is not a function") });
+  const [first, second] = lines.map((line) => JSON.parse(line).error);
+  expect(first).toEqual({
+    type: "Error",
+    message: "the broker does not answer",
+    code: "broker_unreachable",
+    cause: "Error ECONNREFUSED: connection refused",
+  });
+  expect(second.stack).toContain("log.test.ts");
+});
