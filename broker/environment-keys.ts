@@ -2,13 +2,13 @@
 // runs in this process; nothing here, or anywhere, copies one into the vault unasked.
 
 import { type Environment, Secret, registerSecret } from "#platform";
-import type { ProviderDescriptor } from "./oauth/descriptor.ts";
-import { builtInProviders } from "./oauth/providers/index.ts";
+import type { ProviderDescriptorInput } from "./oauth/descriptor.ts";
+import { builtInDescriptions } from "./oauth/providers/index.ts";
 import type { ProviderRegistry } from "./oauth/registry.ts";
 
 /** Provider id → the variables its key may be in; the first one that is set wins. */
 export const ENVIRONMENT_VARIABLES: Readonly<Record<string, readonly string[]>> =
-  Object.fromEntries(variablesOf(builtInProviders));
+  Object.fromEntries(variablesOf(builtInDescriptions));
 
 /** A key that the environment offers. */
 export interface EnvironmentKey {
@@ -32,6 +32,8 @@ export function environmentKeys(env: Environment, registry: ProviderRegistry): E
   });
 }
 
-function variablesOf(providers: readonly ProviderDescriptor[]): [string, readonly string[]][] {
+function variablesOf(
+  providers: readonly Pick<ProviderDescriptorInput, "id" | "apiKey">[],
+): [string, readonly string[]][] {
   return providers.flatMap(({ id, apiKey }) => (apiKey ? [[id, apiKey.variables]] : []));
 }

@@ -188,7 +188,7 @@ describe.each(files)("%s: %s", (format, _what, json, expected) => {
     expect<readonly object[]>(found).toEqual(wanted);
     for (const { provider, credential } of found) {
       expect(CredentialUpload.safeParse({ provider, credential }).error).toBeUndefined();
-      expect(builtInProviders.map(({ id }) => id)).toContain(provider);
+      expect(builtInProviders().map(({ id }) => id)).toContain(provider);
     }
   });
 });

@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { ProviderDescriptor } from "./descriptor.ts";
-import { builtInProviders } from "./providers/index.ts";
+import { builtInProvider } from "./providers/index.ts";
 
 // What a command line, a config path and the gateway's `provider/model` can all carry.
 const OPERATOR_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -90,7 +90,7 @@ function clientProblem(id: string, provider: OperatorProvider): Problem | undefi
   if (provider.clientId === undefined) {
     return [[], "give your clientId, or describe the provider whole (name, and apiKey or oauth)"];
   }
-  const builtIn = builtInProviders.find((known) => known.id === id);
+  const builtIn = builtInProvider(id);
   if (builtIn === undefined) {
     return [[], "no such provider is built in, so describe it whole (name, and apiKey or oauth)"];
   }

@@ -57,7 +57,7 @@ const whole = {
 describe("the registry", () => {
   test("without configuration holds what ships, in the order of its list", () => {
     const all = openRegistry(configOf({})).all();
-    expect(all.map(({ descriptor }) => descriptor)).toEqual([...builtInProviders]);
+    expect(all.map(({ descriptor }) => descriptor)).toEqual([...builtInProviders()]);
     expect(new Set(all.map(({ origin }) => origin))).toEqual(new Set(["built-in"]));
     expect(openRegistry(configOf({})).find("constructor")).toBeUndefined();
   });
@@ -65,7 +65,7 @@ describe("the registry", () => {
   test("gives a provider that asks for it the operator's client, and changes nothing else", () => {
     const client = { clientId: "our-app", clientSecret: "GITLAB_APP_SECRET" };
     const registry = openRegistry(configOf({ "gitlab-duo": client }));
-    const shipped = builtInProviders.find(({ id }) => id === "gitlab-duo");
+    const shipped = builtInProviders().find(({ id }) => id === "gitlab-duo");
     const expected = structuredClone(shipped);
     Object.assign(expected?.oauth?.flow ?? {}, client);
     expect(registry.find("gitlab-duo")).toEqual({
@@ -82,7 +82,7 @@ describe("the registry", () => {
     expect(registry.find("anthropic")?.descriptor.usage).toBeUndefined();
     const ids = registry.all().map(({ descriptor }) => descriptor.id);
     expect(ids.indexOf("anthropic")).toBe(
-      builtInProviders.findIndex(({ id }) => id === "anthropic"),
+      builtInProviders().findIndex(({ id }) => id === "anthropic"),
     );
     expect(ids.at(-1)).toBe("house");
   });
@@ -220,7 +220,7 @@ test("whatever is written in the file, the outcome is providers or a configurati
       try {
         const config = configOf(providers);
         const { length } = openRegistry(config).all();
-        expect(length).toBeGreaterThanOrEqual(builtInProviders.length);
+        expect(length).toBeGreaterThanOrEqual(builtInProviders().length);
         expect(JSON.stringify(config.list())).not.toContain(SECRET);
         if (Object.keys(providers).length > 0) usable += 1;
       } catch (error) {

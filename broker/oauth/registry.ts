@@ -5,7 +5,7 @@ import type { Config } from "#platform";
 import { authProviders } from "../config.ts";
 import { ProviderDescriptor } from "./descriptor.ts";
 import { isClient, type OperatorClient, type OperatorProvider } from "./operator-providers.ts";
-import { builtInProviders } from "./providers/index.ts";
+import { builtInDescriptions, builtInProvider } from "./providers/index.ts";
 
 /** A provider and who answers for it. */
 export interface RegisteredProvider {
@@ -29,27 +29,26 @@ export interface ProviderRegistry {
  * written: resolve it through resolveConfigValue when it is needed.
  */
 export function openRegistry(config: Config): ProviderRegistry {
-  const providers = new Map(
-    builtInProviders.map((descriptor) => [descriptor.id, builtIn(descriptor)] as const),
+  const operators = new Map(
+    Object.entries(config.get(authProviders)).flatMap(([id, entry]) => {
+      const registered = applied(id, entry);
+      return registered ? [[id, registered] as const] : [];
+    }),
   );
-  for (const [id, entry] of Object.entries(config.get(authProviders))) {
-    const registered = applied(id, entry, providers.get(id)?.descriptor);
-    if (registered !== undefined) providers.set(id, registered);
-  }
-  return { all: () => [...providers.values()], find: (id) => providers.get(id) };
+  const find = (id: string) => operators.get(id) ?? builtIn(id);
+  const ids = new Set([...builtInDescriptions.map(({ id }) => id), ...operators.keys()]);
+  return { all: () => [...ids].flatMap((id) => find(id) ?? []), find };
 }
 
-function builtIn(descriptor: ProviderDescriptor): RegisteredProvider {
-  return { descriptor, origin: "built-in" };
+function builtIn(id: string): RegisteredProvider | undefined {
+  const descriptor = builtInProvider(id);
+  return descriptor && { descriptor, origin: "built-in" };
 }
 
-function applied(
-  id: string,
-  entry: OperatorProvider,
-  known: ProviderDescriptor | undefined,
-): RegisteredProvider | undefined {
+function applied(id: string, entry: OperatorProvider): RegisteredProvider | undefined {
   if (!isClient(entry))
     return { descriptor: ProviderDescriptor.parse({ ...entry, id }), origin: "operator" };
+  const known = builtInProvider(id);
   return known && { descriptor: withClient(known, entry), origin: "operator-client" };
 }
 

@@ -9,7 +9,7 @@ import { readUsageHeaders } from "./usage-headers.ts";
 const NOW_MS = Date.UTC(2026, 10, 20, 12);
 
 function read(provider: string, headers: Readonly<Record<string, string>>) {
-  const rules = builtInProviders.find(({ id }) => id === provider)?.usageHeaders ?? [];
+  const rules = builtInProviders().find(({ id }) => id === provider)?.usageHeaders ?? [];
   return readUsageHeaders(headers, rules, { account: { provider }, nowMs: NOW_MS });
 }
 
@@ -104,7 +104,7 @@ test("headers nobody described, and values that are none, tell nothing", () => {
 });
 
 test("whatever the values are, shares stay within 0 and 1", () => {
-  const providers = builtInProviders.filter(({ usageHeaders }) => usageHeaders.length > 0);
+  const providers = builtInProviders().filter(({ usageHeaders }) => usageHeaders.length > 0);
   const names = providers.flatMap(({ usageHeaders }) =>
     usageHeaders.flatMap((rule) =>
       Object.values(rule)

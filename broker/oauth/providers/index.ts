@@ -24,7 +24,8 @@ import { together } from "./together.ts";
 import { xai } from "./xai.ts";
 import { zai } from "./zai.ts";
 
-const descriptions: readonly ProviderDescriptorInput[] = [
+/** The same as they are written, defaults left out. */
+export const builtInDescriptions: readonly ProviderDescriptorInput[] = [
   openai,
   openrouter,
   anthropic,
@@ -48,7 +49,20 @@ const descriptions: readonly ProviderDescriptorInput[] = [
   googleAntigravity,
 ];
 
+const parsed = new Map<string, ProviderDescriptor>();
+
+/** One provider that ships with Parley; parsed on first use, because a broker needs few of them. */
+export function builtInProvider(id: string): ProviderDescriptor | undefined {
+  const known = parsed.get(id);
+  if (known) return known;
+  const description = builtInDescriptions.find((each) => each.id === id);
+  if (description === undefined) return undefined;
+  const descriptor = ProviderDescriptor.parse(description);
+  parsed.set(id, descriptor);
+  return descriptor;
+}
+
 /** Every provider that ships with Parley, in the order of the login picker. */
-export const builtInProviders: readonly ProviderDescriptor[] = descriptions.map((description) =>
-  ProviderDescriptor.parse(description),
-);
+export function builtInProviders(): readonly ProviderDescriptor[] {
+  return builtInDescriptions.flatMap(({ id }) => builtInProvider(id) ?? []);
+}

@@ -4,15 +4,15 @@ import { describe, expect, test } from "bun:test";
 import type { ProviderDescriptor } from "../descriptor.ts";
 import { builtInProviders } from "./index.ts";
 
-const flows = builtInProviders.flatMap(({ id, oauth }) => (oauth ? [[id, oauth] as const] : []));
+const flows = builtInProviders().flatMap(({ id, oauth }) => (oauth ? [[id, oauth] as const] : []));
 
 test("ids are unique", () => {
-  const ids = builtInProviders.map(({ id }) => id);
+  const ids = builtInProviders().map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
 test("a variable offers the key of one provider only", () => {
-  const variables = builtInProviders.flatMap(({ apiKey }) => apiKey?.variables ?? []);
+  const variables = builtInProviders().flatMap(({ apiKey }) => apiKey?.variables ?? []);
   expect(new Set(variables).size).toBe(variables.length);
 });
 
@@ -33,7 +33,7 @@ test.each([
   "ALIBABA_API_KEY",
   "DASHSCOPE_API_KEY",
 ])("%s is some provider's variable", (variable) => {
-  const owner = builtInProviders.find(({ apiKey }) => apiKey?.variables.includes(variable));
+  const owner = builtInProviders().find(({ apiKey }) => apiKey?.variables.includes(variable));
   expect(owner?.id).toBeDefined();
 });
 
@@ -63,7 +63,7 @@ test("only logins that their provider offers to every app are on by default", ()
 });
 
 test("Sign in with ChatGPT registers a client of its own and insists on the scope that makes it useful", () => {
-  const oauth = builtInProviders.find(({ id }) => id === "openai")?.oauth;
+  const oauth = builtInProviders().find(({ id }) => id === "openai")?.oauth;
   expect(oauth?.flow).toMatchObject({
     kind: "code",
     clientId: "dynamic_agent_client",
@@ -79,7 +79,7 @@ test("Sign in with ChatGPT registers a client of its own and insists on the scop
   });
 });
 
-describe.each(builtInProviders.map((provider) => [provider.id, provider] as const))(
+describe.each(builtInProviders().map((provider) => [provider.id, provider] as const))(
   "%s",
   (_id, provider) => {
     const { apiKey, oauth, usage } = provider;
