@@ -85,7 +85,8 @@ describe("an altered column", () => {
     type: "CASE type WHEN 'oauth' THEN 'api_key' ELSE 'oauth' END",
     identity_key: "'email:thief@example.test'",
     slot: "randomblob(32)",
-    sealed: "substr(sealed, 1, length(sealed) - 1) || x'00'",
+    sealed:
+      "substr(sealed, 1, length(sealed) - 1) || CASE substr(sealed, -1) WHEN x'00' THEN x'01' ELSE x'00' END",
   };
   /** What no key vouches for: order and times, and that a row is gone. */
   const listing = ["ordinal", "created_at_ms", "updated_at_ms", "disabled_at_ms", "disabled_cause"];

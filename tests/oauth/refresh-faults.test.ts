@@ -27,7 +27,7 @@ async function errorOf(refresher: Refresher, id: number): Promise<RefreshError> 
 }
 
 /** The answer arrives whole, late or odd: the grant is renewed at the first try. */
-const HARMLESS: readonly FaultKind[] = ["slow", "slow-after-commit", "onebyte", "truncate"];
+const HARMLESS: readonly FaultKind[] = ["slow", "slow-after-commit", "onebyte"];
 /** The provider answered, or was not reached: the token is as good as before, and is left alone for a while. */
 const REFUSED_FOR_NOW: readonly FaultKind[] = [
   "slow-down-400",
@@ -47,10 +47,12 @@ const UNKNOWN: readonly FaultKind[] = [
   "hang-after-commit",
   "dup-json",
 ];
+/** The answer breaks off after its last byte: the runtime hands over what had come, or nothing. */
+const CUT_SHORT: readonly FaultKind[] = ["truncate"];
 const DEFINITIVE: readonly FaultKind[] = ["invalid-grant-400", "invalid-client-401"];
 
 test("every fault of the token server is told apart here", () => {
-  const known = [...HARMLESS, ...REFUSED_FOR_NOW, ...UNKNOWN, ...DEFINITIVE];
+  const known = [...HARMLESS, ...REFUSED_FOR_NOW, ...UNKNOWN, ...CUT_SHORT, ...DEFINITIVE];
   expect(known.toSorted()).toEqual(FAULT_KINDS.toSorted());
 });
 
@@ -65,6 +67,26 @@ test.each(HARMLESS)("%s: the grant is renewed", async (kind) => {
   expect(family).toMatchObject({ isAlive: true, refreshes: 1, reuses: 0 });
   expect(credential).toMatchObject({ refresh: family?.liveRefreshTokens[0] });
 });
+
+test.each(CUT_SHORT)(
+  "%s: what arrived is stored, and what did not is called a lost answer",
+  async (kind) => {
+    await using peer = await startTokenServer();
+    await using under = new RefreshUnderTest(peer);
+    const vault = under.openVault();
+    const { id, grant } = await storeGrant(vault, peer);
+    await peer.fault(kind);
+    const refresher = under.refresher({ vault });
+    const stored = await refresher.refresh(id).catch(() => undefined);
+    if (stored === undefined) {
+      expect(vault.list()).toMatchObject([{ disabledCause: "needs_login(lost_response)" }]);
+      return;
+    }
+    const family = await peer.family(grant.refresh_token);
+    expect(family).toMatchObject({ isAlive: true, refreshes: 1, reuses: 0 });
+    expect(stored.credential).toMatchObject({ refresh: family?.liveRefreshTokens[0] });
+  },
+);
 
 test.each(REFUSED_FOR_NOW)("%s: nothing changes, and the next try waits", async (kind) => {
   await using peer = await startTokenServer();
