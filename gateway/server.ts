@@ -2,13 +2,15 @@
 // model request is the pipeline's; everything about sockets is the platform's.
 
 import { Hono, type Context } from "hono";
-import { matchToken, VERSION, type Logger, type Refusal, type RequestHandler } from "#platform";
+import { VERSION, type Logger, type Refusal, type RequestHandler } from "#platform";
 import type { FailureKind } from "#wire";
 import { GatewayError } from "./errors.ts";
 import { errorResponse } from "./error-response.ts";
 import type { Format } from "./formats/format.ts";
 import { formats } from "./formats/index.ts";
 import { anthropicList, anthropicModel, openaiList, openaiModel } from "./models/listing.ts";
+import type { ModelCatalog } from "./models/catalog.ts";
+import type { Authenticate, Caller } from "./pipeline/caller.ts";
 import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
 import { answer, type PipelineParts } from "./pipeline/pipeline.ts";
 
@@ -17,8 +19,8 @@ export const BUSY_RETRY_AFTER_SECONDS = 1;
 
 /** What the server is built from. */
 export interface ServerParts extends PipelineParts {
-  /** Bearer that callers show. */
-  readonly token: string;
+  readonly catalog: ModelCatalog;
+  readonly authenticate: Authenticate;
   readonly maxInFlight: number;
   readonly log: Logger;
 }
@@ -59,13 +61,13 @@ export interface GatewayApp {
 /** Builds admission and request handler. */
 export function createGatewayApp(parts: ServerParts): GatewayApp {
   const app = new Hono<Given>();
-  const isOurs = matchToken(parts.token);
   const inFlight = new InFlight(parts.maxInFlight);
   const guarded = async (c: GatewayContext, format: Format, handler: Handler) => {
     const requestId = `req_${parts.newId()}`;
     try {
-      if (!showsToken(c.req.raw.headers, isOurs)) throw wrongKey();
-      return await handler(c, requestId);
+      const caller = callerOf(c.req.raw.headers, parts.authenticate);
+      if (!caller) throw wrongKey();
+      return await handler(c, { requestId, caller });
     } catch (error) {
       return errorResponse(error, { format, requestId, log: parts.log });
     }
@@ -75,7 +77,7 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
 
   app.get("/healthz", (c) => c.json({ ok: true, version: VERSION }));
   for (const format of Object.values(formats)) {
-    const serve: Handler = (c, id) => serveModel(c, format, parts, { requestId: id, inFlight });
+    const serve: Handler = (c, who) => serveModel(c, format, parts, { ...who, inFlight });
     app.post(format.path, (c) => guarded(c, format, serve));
   }
   const list = guardedAs((c) => listModels(c, parts));
@@ -86,7 +88,7 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
   app.notFound(guardedAs(refuseRoute));
   return {
     admit: (request) => {
-      if (showsToken(request.headers, isOurs)) return undefined;
+      if (callerOf(request.headers, parts.authenticate)) return undefined;
       const format = dialectOf(request.headers, pathOf(request));
       const requestId = `req_${parts.newId()}`;
       return errorResponse(wrongKey(), { format, requestId, log: parts.log });
@@ -101,16 +103,23 @@ function refuseRoute({ req }: GatewayContext): never {
   throw new UnknownRoute(req.method, req.path);
 }
 
-type Handler = (c: GatewayContext, requestId: string) => Response | Promise<Response>;
+/** One request and who makes it. */
+interface Asking {
+  readonly requestId: string;
+  readonly caller: Caller;
+}
+
+type Handler = (c: GatewayContext, asking: Asking) => Response | Promise<Response>;
 
 const BEARER = /^Bearer +(\S+)$/i;
 
 /** Both vendors' ways of showing a key; a client that has both set needs only one to be ours. */
-function showsToken(headers: Headers, isOurs: (candidate: string) => boolean): boolean {
+function callerOf(headers: Headers, authenticate: Authenticate): Caller | undefined {
   const bearer = BEARER.exec(headers.get("authorization") ?? "")?.[1];
-  if (bearer !== undefined && isOurs(bearer)) return true;
+  const byBearer = bearer === undefined ? undefined : authenticate(bearer);
+  if (byBearer) return byBearer;
   const apiKey = headers.get("x-api-key");
-  return apiKey !== null && isOurs(apiKey);
+  return apiKey === null ? undefined : authenticate(apiKey);
 }
 
 function wrongKey(): GatewayError {
@@ -161,7 +170,7 @@ async function serveModel(
   c: GatewayContext,
   format: Format,
   parts: ServerParts,
-  { requestId, inFlight }: { requestId: string; inFlight: InFlight },
+  { requestId, caller, inFlight }: Asking & { inFlight: InFlight },
 ): Promise<Response> {
   const { headers, url, signal } = c.req.raw;
   const encoding = headers.get("content-encoding");
@@ -170,12 +179,14 @@ async function serveModel(
   const query = url.indexOf("?");
   const exchange = {
     id: requestId,
+    caller,
     format,
     headers,
     query: query === -1 ? "" : url.slice(query),
     signal,
     startedAtMs: parts.nowMs(),
     log: parts.log,
+    trail: [],
     release,
   };
   try {

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { CredentialSource } from "#broker/client";
 import {
   createOutbound,
+  matchToken,
   parseBindAddress,
   readOrCreateToken,
   registerSecret,
@@ -28,7 +29,10 @@ import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import { ModelCatalog } from "./models/catalog.ts";
 import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
-import type { ObserveUse } from "./pipeline/pipeline.ts";
+import { openAdmission } from "./pipeline/admission.ts";
+import { OWNER } from "./pipeline/caller.ts";
+import { SingleRouter } from "./pipeline/route.ts";
+import { logSettlement, type ObserveUse, tellBroker } from "./pipeline/observers.ts";
 import { builtInProviders } from "./providers/index.ts";
 import { describeProvider, type ProviderConfig } from "./providers/operator.ts";
 import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
@@ -76,9 +80,14 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
   const isUsable = (provider: Provider) => leases.hasKey(provider);
   const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
+  const isOwner = matchToken(token);
+  const catalog = new ModelCatalog(all, { isUsable });
   const app = createGatewayApp({
-    catalog: new ModelCatalog(all, { isUsable }),
-    leases,
+    catalog,
+    router: new SingleRouter(catalog, leases),
+    admission: openAdmission,
+    observers: [logSettlement(log), ...(observe ? [tellBroker(observe)] : [])],
+    authenticate: (candidate) => (isOwner(candidate) ? OWNER : undefined),
     outbound: createOutbound(),
     limits: {
       headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
@@ -89,9 +98,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs: () => performance.timeOrigin + performance.now(),
-    ...(observe && { observe }),
     ...(observeLimits && { observeLimits }),
-    token,
     log,
   });
   const server = serveHttp({

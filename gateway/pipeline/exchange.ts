@@ -3,6 +3,7 @@
 
 import type { Logger } from "#platform";
 import type { Format } from "../formats/format.ts";
+import type { Caller } from "./caller.ts";
 
 /** How a stream or reply ended, for logs and metrics. */
 export type Outcome = "completed" | "failed" | "cut" | "client_gone";
@@ -10,6 +11,7 @@ export type Outcome = "completed" | "failed" | "cut" | "client_gone";
 /** A request in flight. */
 export interface Exchange {
   readonly id: string;
+  readonly caller: Caller;
   /** Dialect of the caller. */
   readonly format: Format;
   readonly headers: Headers;
@@ -19,6 +21,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   readonly startedAtMs: number;
   readonly log: Logger;
+  /** Every decision on the way, in order, for whoever asks later why; steps append to it. */
+  readonly trail: string[];
   /** Gives the request's place among those in flight free; the last step calls it, once. */
   readonly release: () => void;
 }

@@ -2,7 +2,6 @@
 // HTTP server and, later, by an agent in the same process. No step reaches back; nothing of a prompt is
 // written anywhere.
 
-import type { ObservedRequest } from "#broker/client";
 import { JsonScanError, readJson, scanJson, type JsonScan } from "#platform";
 import {
   isJsonObject,
@@ -12,14 +11,17 @@ import {
   type JsonObject,
   type Usage,
 } from "#wire";
-import { InvalidRequest } from "../errors.ts";
+import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { Format, ReplyContext } from "../formats/format.ts";
 import { formats } from "../formats/index.ts";
 import { Losses } from "../formats/losses.ts";
-import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
+import type { CatalogModel } from "../models/catalog.ts";
+import type { Admission, Ticket } from "./admission.ts";
 import { dispatch, type DispatchParts } from "./dispatch.ts";
-import type { Exchange } from "./exchange.ts";
-import type { KeyLeases, Lease } from "./lease.ts";
+import type { Exchange, Outcome } from "./exchange.ts";
+import type { Attempt, Router } from "./route.ts";
+import { Settling } from "./settling.ts";
+import type { ObserveSettlement } from "./settlement.ts";
 import { relayReply, relayStream, sameFormatBody, type OnEnd } from "./same-format.ts";
 import {
   translateReply,
@@ -30,18 +32,15 @@ import {
 
 /** What the pipeline is built from. */
 export interface PipelineParts extends DispatchParts {
-  readonly catalog: ModelCatalog;
-  readonly leases: KeyLeases;
+  readonly router: Router;
+  readonly admission: Admission;
   readonly keepAliveMs: number;
   readonly hostedTools: "drop" | "reject";
   readonly newId: () => string;
   readonly nowMs: () => number;
-  /** Told of each answered request that used one of the broker's credentials. */
-  readonly observe?: ObserveUse;
+  /** Told of each request once, when it is over. */
+  readonly observers: readonly ObserveSettlement[];
 }
-
-/** Counts what a request used; must not throw. */
-export type ObserveUse = (request: ObservedRequest) => void;
 
 /** Longest model id; it is echoed in a header. */
 export const MAX_MODEL_CHARS = 256;
@@ -56,24 +55,63 @@ export async function answer(
   exchange: Exchange,
   parts: PipelineParts,
 ): Promise<Response> {
-  const asked = readHead(bytes);
-  const target = parts.catalog.resolve(asked.model);
-  const to = upstreamFormat(exchange.format, target);
-  const lease = await parts.leases.lease(target.provider);
-  const context: Context = { bytes, asked, target, to, lease, exchange, parts };
-  const response = await (to === exchange.format ? sameFormat(context) : translated(context));
-  response.headers.set(MODEL_HEADER, `${target.provider.id}/${target.model.id}`);
-  return response;
+  const settling = new Settling(exchange, parts);
+  try {
+    const asked = readHead(bytes);
+    settling.asks(asked);
+    const route = parts.router.begin({ model: asked.model, exchange, bytes });
+    let attempt = await route.next();
+    if (!attempt) throw new Error("a route has a first way, or throws");
+    settling.admitted(await admit(attempt, { asked, bytes, exchange, parts }));
+    for (;;) {
+      try {
+        const response = await attemptOnce(attempt, { asked, bytes, exchange, parts, settling });
+        route.served(attempt);
+        return response;
+      } catch (error) {
+        if (!(error instanceof UpstreamFailed) || exchange.signal.aborted) throw error;
+        route.failed(attempt, error);
+        const next = await route.next();
+        if (!next) throw error;
+        attempt = next;
+      }
+    }
+  } catch (error) {
+    settling.refuse(error instanceof GatewayError ? error : undefined);
+    throw error;
+  }
 }
 
 interface Context {
   readonly bytes: Uint8Array;
   readonly asked: Head;
-  readonly target: CatalogModel;
-  readonly to: Format;
-  readonly lease: Lease;
   readonly exchange: Exchange;
   readonly parts: PipelineParts;
+  readonly settling: Settling;
+  readonly target: CatalogModel;
+  readonly lease: Attempt["lease"];
+  readonly to: Format;
+}
+
+function admit(
+  { target }: Attempt,
+  { asked, bytes, exchange, parts }: Pick<Context, "asked" | "bytes" | "exchange" | "parts">,
+): Ticket | Promise<Ticket> {
+  return parts.admission.admit({ exchange, target, bytes, isStream: asked.isStream });
+}
+
+/** One way, up to the moment its answer has begun. */
+async function attemptOnce(
+  { target, lease }: Attempt,
+  given: Pick<Context, "bytes" | "asked" | "exchange" | "parts" | "settling">,
+): Promise<Response> {
+  const to = upstreamFormat(given.exchange.format, target);
+  const context: Context = { ...given, target, lease, to };
+  given.settling.tries({ target, lease, to: to.id });
+  const response = await (to === given.exchange.format ? sameFormat(context) : translated(context));
+  given.settling.begins(response.status);
+  response.headers.set(MODEL_HEADER, `${target.provider.id}/${target.model.id}`);
+  return response;
 }
 
 interface Head {
@@ -171,8 +209,8 @@ async function sameFormat(context: Context): Promise<Response> {
   const secret = lease.key;
   const relay = { response, exchange, alias, secret, choices, reply: replyContext(context) };
   return asked.isStream
-    ? relayStream(relay, settle(context), parts)
-    : relayReply(relay, settle(context));
+    ? relayStream(relay, onEnd(context), parts)
+    : relayReply(relay, onEnd(context));
 }
 
 async function translated(context: Context): Promise<Response> {
@@ -201,8 +239,8 @@ async function translated(context: Context): Promise<Response> {
     secret: lease.key,
   };
   return asked.isStream
-    ? translateStream(answered, settle(context), parts)
-    : translateReply(answered, settle(context));
+    ? translateStream(answered, onEnd(context), parts)
+    : translateReply(answered, onEnd(context));
 }
 
 function readBody(bytes: Uint8Array): JsonObject {
@@ -216,31 +254,6 @@ function readBody(bytes: Uint8Array): JsonObject {
   return body;
 }
 
-function settle({ target, to, lease, exchange, parts }: Context): OnEnd {
-  return (outcome, usage) => {
-    exchange.release();
-    if (lease.source === "broker") parts.observe?.(observed(target, usage));
-    exchange.log.info("request settled", {
-      requestId: exchange.id,
-      outcome,
-      model: target.id,
-      upstreamFormat: to.id,
-      keySource: lease.source,
-      elapsedMs: Math.round(parts.nowMs() - exchange.startedAtMs),
-      ...(usage && { usage }),
-    });
-  };
-}
-
-// What no provider reported is not counted as tokens, only as a request.
-function observed({ provider, model }: CatalogModel, usage: Usage | undefined): ObservedRequest {
-  return {
-    provider: provider.id,
-    model: model.id,
-    inputTokens: usage?.input ?? 0,
-    outputTokens: usage?.output ?? 0,
-    cacheReadTokens: usage?.cacheRead ?? 0,
-    cacheWriteTokens: usage?.cacheWrite ?? 0,
-    costUsd: 0,
-  };
+function onEnd({ settling }: Context): OnEnd {
+  return (outcome: Outcome, usage: Usage | undefined) => settling.ends(outcome, usage);
 }

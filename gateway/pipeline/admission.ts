@@ -1,0 +1,33 @@
+// Whether a caller may make a request at all: model rules, limits, budgets. Decided after the route is known and
+// before anything is sent, so that what is reserved can be priced. Refuses by throwing GatewayError.
+
+import type { CatalogModel } from "../models/catalog.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Settlement } from "./settlement.ts";
+
+/** What is asked for. */
+export interface AdmissionRequest {
+  readonly exchange: Exchange;
+  /** The first upstream that would be tried. */
+  readonly target: CatalogModel;
+  /** The caller's body. */
+  readonly bytes: Uint8Array;
+  readonly isStream: boolean;
+}
+
+/** A request that was let in. */
+export interface Ticket {
+  /** Gives back what was reserved and books what was used; called exactly once. */
+  settle(settlement: Settlement): void;
+}
+
+/** Lets requests in. */
+export interface Admission {
+  /** Throws GatewayError (`forbidden`, `rate_limited`, `budget_exceeded` …) for what may not pass. */
+  admit(request: AdmissionRequest): Ticket | Promise<Ticket>;
+}
+
+const NOTHING: Ticket = { settle: () => {} };
+
+/** Lets everybody in who has a key. */
+export const openAdmission: Admission = { admit: () => NOTHING };

@@ -1,0 +1,42 @@
+// What is known of a request once it is over: the one record that ledgers, metrics and logs are made from.
+// Nothing of a prompt or an answer is in it, and no key.
+
+import type { FormatId, Usage } from "#wire";
+import type { CatalogModel } from "../models/catalog.ts";
+import type { Caller } from "./caller.ts";
+import type { Outcome } from "./exchange.ts";
+import type { KeySource } from "./lease.ts";
+
+/** How a request ended: `refused` before the first byte to its caller, with `status`. */
+export interface Settlement {
+  readonly requestId: string;
+  readonly caller: Caller;
+  /** Dialect of the caller. */
+  readonly format: FormatId;
+  readonly isStream: boolean;
+  /** As the caller wrote it. */
+  readonly asked: string;
+  /** The upstream that served, or was tried last; absent when none was chosen. */
+  readonly model?: CatalogModel;
+  readonly upstreamFormat?: FormatId;
+  readonly keySource?: KeySource;
+  /** The broker's id of the credential. */
+  readonly credentialId?: number;
+  readonly outcome: Outcome | "refused";
+  /** HTTP status to the caller. */
+  readonly status: number;
+  /** Stable code of the refusal. */
+  readonly code?: string;
+  /** As the provider reported it; absent when it reported none. */
+  readonly usage?: Usage;
+  /** Ms since the epoch. */
+  readonly startedAtMs: number;
+  /** From arrival to the first byte to the caller; absent when there was none. */
+  readonly firstByteMs?: number;
+  readonly elapsedMs: number;
+  /** Every decision on the way, in order. */
+  readonly trail: readonly string[];
+}
+
+/** Told of each request once, when it is over; must not throw and must be cheap. */
+export type ObserveSettlement = (settlement: Settlement) => void;
