@@ -36,7 +36,8 @@ export { openRegistry, type ProviderRegistry, type RegisteredProvider } from "./
 export { revokeGrant, type Revocation } from "./oauth/revoke.ts";
 export { type ListedCredential, type ListedProvider, listProviders } from "./listing.ts";
 export { type Broker, startBroker, type StartBrokerOptions } from "./start.ts";
-export { type CredentialSummary, Vault } from "./vault/vault.ts";
+export type { CredentialSummary } from "./vault/credential-table.ts";
+export { Vault } from "./vault/vault.ts";
 export { openMasterKey, openVault, prepareNextKey } from "./vault/open-vault.ts";
 export { rekey } from "./vault/rekey.ts";
 export { vaultPath } from "./vault/vault-file.ts";

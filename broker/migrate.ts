@@ -17,7 +17,8 @@ import type { BrokerClient } from "./client/broker-client.ts";
 import type { EnvironmentKey } from "./environment-keys.ts";
 import { BrokerError, BrokerRefused, BrokerUnauthorized } from "./errors.ts";
 import { Departures, MIGRATED } from "./vault/departures.ts";
-import { MAX_CAUSE_CHARS, type StoredCredential, type Vault } from "./vault/vault.ts";
+import { MAX_CAUSE_CHARS } from "./vault/credential-table.ts";
+import type { StoredCredential, Vault } from "./vault/vault.ts";
 
 /** What is moved, and where to. */
 export interface MigrateOptions {

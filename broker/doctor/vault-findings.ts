@@ -3,7 +3,8 @@
 import type { ClientTokenSummary } from "../access/client-tokens.ts";
 import type { RegisteredProvider } from "../oauth/registry.ts";
 import type { RefreshProblem } from "../refresh/sweeper.ts";
-import type { CredentialSummary, StoredCredential, Vault } from "../vault/vault.ts";
+import type { CredentialSummary } from "../vault/credential-table.ts";
+import type { StoredCredential, Vault } from "../vault/vault.ts";
 import { type Finding, timeLeft } from "./finding.ts";
 
 /** Grants and tokens that end within this time are worth a warning, in ms. */

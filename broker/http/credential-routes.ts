@@ -10,7 +10,8 @@ import {
   type OkAnswer,
 } from "#wire";
 import { entryOf } from "../snapshot/snapshot.ts";
-import type { CredentialSummary, Vault } from "../vault/vault.ts";
+import type { CredentialSummary } from "../vault/credential-table.ts";
+import type { Vault } from "../vault/vault.ts";
 import { credentialOfCall, targetOf, viewOfCall } from "./caller-view.ts";
 import { Refusal, unknownCredential } from "./refusal.ts";
 import { readBody } from "./request-body.ts";

@@ -5,7 +5,8 @@
 import { type Database } from "#platform";
 import type { Credential } from "#wire";
 import { ChangeLog } from "./change-log.ts";
-import { openCredential, type Vault } from "./vault.ts";
+import { openCredential } from "./credential-table.ts";
+import type { Vault } from "./vault.ts";
 
 /** The cause in the tombstone of a grant that is another broker's now. */
 export const MIGRATED = "migrated";

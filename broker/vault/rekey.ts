@@ -5,7 +5,7 @@
 import { emptyLog, writeDatabase } from "#platform";
 import type { NextKey } from "./master-key.ts";
 import { Seal } from "./seal.ts";
-import { credentialPlace } from "./vault.ts";
+import { credentialPlace } from "./credential-table.ts";
 import type { VaultFile } from "./vault-file.ts";
 
 /** Seals the vault under another key; returns how many credentials it holds. Throws SealBroken, and then changes nothing. */

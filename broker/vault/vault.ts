@@ -1,27 +1,21 @@
 // The credentials of this host, sealed row by row in vault.db; the only code that reads or writes them.
 // Refuses to work with another key or an altered row, and then overwrites nothing.
 
-import { randomInt } from "node:crypto";
-import { asDatabaseError, type Database, redact, registerSecret, writeDatabase } from "#platform";
-import { Credential, ProviderId, identityKeyOf, parseJson } from "#wire";
-import { z } from "zod";
-import { BrokerError, SealBroken } from "../errors.ts";
+import { asDatabaseError, type Database, writeDatabase } from "#platform";
+import type { Credential } from "#wire";
+import { BrokerError } from "../errors.ts";
+import { type Block, BlockTable } from "./block-table.ts";
 import { ChangeLog, type SeesProvider } from "./change-log.ts";
+import {
+  type CredentialSummary,
+  CredentialTable,
+  openCredential,
+  type SealedRow,
+} from "./credential-table.ts";
 import type { MasterKeySource } from "./master-key.ts";
-import type { SealPlace } from "./seal.ts";
+import { Quarantine } from "./quarantine.ts";
+import { SpentTokens } from "./spent-tokens.ts";
 import { VaultFile } from "./vault-file.ts";
-
-/** Longest cause kept in a tombstone, in characters. */
-export const MAX_CAUSE_CHARS = 500;
-/** Ids are drawn from this range: a sequence would tell a reader of one provider how many others there are. */
-const ID_RANGE = { from: 100_000, to: 1_000_000_000 } as const;
-
-/** A time until which clients leave a credential alone, for one key of theirs, e.g. a model. */
-export interface Block {
-  readonly providerKey: string;
-  readonly blockScope: string;
-  readonly blockedUntilMs: number;
-}
 
 /** An active credential, secrets included; never leaves this process unredacted. */
 export interface StoredCredential {
@@ -46,60 +40,23 @@ export interface CredentialChange {
   readonly stored: StoredCredential | undefined;
 }
 
-/** What a listing may show of a credential; times in ms since the epoch. */
-export interface CredentialSummary {
-  readonly id: number;
-  readonly provider: string;
-  readonly type: string;
-  readonly identityKey: string | null;
-  readonly createdAtMs: number;
-  readonly updatedAtMs: number;
-  readonly disabledAtMs: number | null;
-  readonly disabledCause: string | null;
-}
-
 /** How a vault is opened; without a key source it is the key file of the home directory. */
 export interface VaultOptions {
   readonly nowMs?: (() => number) | undefined;
   readonly masterKey?: MasterKeySource | undefined;
 }
 
-interface SealedRow {
-  readonly id: number;
-  readonly provider: string;
-  readonly type: string;
-  readonly identityKey: string | null;
-  readonly slot: Uint8Array;
-  readonly sealed: Uint8Array;
-  readonly createdAtMs: number;
-}
-
-type OpenedRow = Omit<SealedRow, "createdAtMs">;
-
-const ROW_COLUMNS = `id, provider, type, identity_key AS identityKey, slot, sealed,
-  created_at_ms AS createdAtMs`;
-const SUMMARY_COLUMNS = `id, provider, type, identity_key AS identityKey,
-  created_at_ms AS createdAtMs, updated_at_ms AS updatedAtMs,
-  disabled_at_ms AS disabledAtMs, disabled_cause AS disabledCause`;
-
-// What the row says in the clear is sealed too: relabelling one must not send a key to another host, nor let one
-// account's login replace another's. Rows from before `slot` was sealed gain it when they change.
-const SealedRecord = z.strictObject({
-  provider: ProviderId,
-  credential: Credential,
-  identityKey: z.string().nullable().optional(),
-  slot: z.base64url().optional(),
-});
-
 /** An open vault; several processes may have the same one open. */
 export class Vault {
   readonly #file: VaultFile;
   readonly #database: Database;
   readonly #changes: ChangeLog;
+  readonly #rows: CredentialTable;
+  readonly #blocks: BlockTable;
+  readonly #spent: SpentTokens;
+  readonly #quarantine: Quarantine;
   readonly #nowMs: () => number;
   readonly #listeners = new Set<() => void>();
-  readonly #selectRow;
-  readonly #selectBlocks;
   #stored = new Map<number, StoredCredential>();
   #storedGeneration = -1;
 
@@ -107,14 +64,11 @@ export class Vault {
     this.#file = file;
     this.#database = file.database;
     this.#changes = new ChangeLog(file.database);
+    this.#rows = new CredentialTable(file, nowMs);
+    this.#blocks = new BlockTable(file.database);
+    this.#spent = new SpentTokens(file);
+    this.#quarantine = new Quarantine(file.database);
     this.#nowMs = nowMs;
-    this.#selectRow = file.database.prepare<[number], SealedRow>(
-      `SELECT ${ROW_COLUMNS} FROM credentials WHERE id = ? AND disabled_at_ms IS NULL`,
-    );
-    this.#selectBlocks = file.database.prepare<[number], Block>(
-      `SELECT provider_key AS providerKey, block_scope AS blockScope, blocked_until_ms AS blockedUntilMs
-       FROM blocks WHERE credential_id = ? ORDER BY provider_key, block_scope`,
-    );
   }
 
   /**
@@ -196,19 +150,14 @@ export class Vault {
     return this.#write(() => {
       const spentBy = this.#spentBy(credential);
       if (spentBy !== undefined) return { id: spentBy, isChanged: false };
-      const slot = this.#fingerprint(slotText(provider, credential));
-      const existing = this.#database
-        .prepare<[Uint8Array], SealedRow>(
-          `SELECT ${ROW_COLUMNS} FROM credentials WHERE slot = ? AND disabled_at_ms IS NULL`,
-        )
-        .get(slot);
+      const existing = this.#rows.activeOf(provider, credential);
       // Opened before it is replaced: an altered row is evidence, and must not be written over.
       const stored = existing && this.#open(existing);
       if (stored && contentText(stored.credential) === contentText(credential)) {
         return { id: stored.id, isChanged: false };
       }
-      const id = existing?.id ?? this.#newId();
-      this.#put(id, provider, credential, slot);
+      const id = existing?.id ?? this.#rows.newId();
+      this.#put(id, provider, credential, this.#rows.slotOf(provider, credential));
       return { id, isChanged: true };
     });
   }
@@ -222,14 +171,14 @@ export class Vault {
     { usedRefresh, credential }: { usedRefresh: string; credential: Credential },
   ): "rotated" | "superseded" | "gone" {
     return this.#write(() => {
-      const row = this.#selectRow.get(id);
+      const row = this.#rows.active(id);
       if (!row) return "gone";
       const { provider, credential: current } = this.#open(row);
       if (current.type !== "oauth" || current.refresh !== usedRefresh) return "superseded";
       this.#put(id, provider, credential, row.slot);
       // A provider that does not rotate leaves the token as good as it was.
       if (credential.type !== "oauth" || credential.refresh !== usedRefresh) {
-        this.#spend(id, usedRefresh);
+        this.#spent.spend(id, usedRefresh);
       }
       return "rotated";
     });
@@ -238,35 +187,21 @@ export class Vault {
   /** Wipes a credential's secrets and leaves a tombstone with the cause; false when it is not active. */
   disable(id: number, cause: string): boolean {
     return this.#write(() => {
-      const row = this.#selectRow.get(id);
+      const row = this.#rows.active(id);
       if (!row) return false;
-      this.#database
-        .prepare(
-          `UPDATE credentials SET sealed = NULL, disabled_at_ms = ?, disabled_cause = ? WHERE id = ?`,
-        )
-        .run(this.#nowMs(), redact(cause).slice(0, MAX_CAUSE_CHARS), id);
-      this.#database.prepare("DELETE FROM blocks WHERE credential_id = ?").run(id);
+      this.#rows.bury(id, cause);
+      this.#blocks.clear(id);
       this.#changes.record(row.provider, id);
       return true;
     });
   }
 
   /** Tells every client to leave a credential alone for a while; false when it is not active. */
-  block(id: number, { providerKey, blockScope, blockedUntilMs }: Block): boolean {
+  block(id: number, block: Block): boolean {
     return this.#write(() => {
-      const row = this.#selectRow.get(id);
+      const row = this.#rows.active(id);
       if (!row) return false;
-      this.#database
-        .prepare("DELETE FROM blocks WHERE credential_id = ? AND blocked_until_ms <= ?")
-        .run(id, this.#nowMs());
-      const { changes } = this.#database
-        .prepare(
-          `INSERT INTO blocks VALUES (?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET blocked_until_ms = excluded.blocked_until_ms
-             WHERE blocked_until_ms <> excluded.blocked_until_ms`,
-        )
-        .run(id, providerKey, blockScope, blockedUntilMs);
-      if (changes > 0) this.#changes.record(row.provider, id);
+      if (this.#blocks.set(id, block, this.#nowMs())) this.#changes.record(row.provider, id);
       return true;
     });
   }
@@ -274,48 +209,32 @@ export class Vault {
   /** Lifts every block of a credential; false when it is not active. */
   clearBlocks(id: number): boolean {
     return this.#write(() => {
-      const row = this.#selectRow.get(id);
+      const row = this.#rows.active(id);
       if (!row) return false;
-      const { changes } = this.#database
-        .prepare("DELETE FROM blocks WHERE credential_id = ?")
-        .run(id);
-      if (changes > 0) this.#changes.record(row.provider, id);
+      if (this.#blocks.clear(id)) this.#changes.record(row.provider, id);
       return true;
     });
   }
 
   /** The newest tombstone of the same account, key or grant. */
   tombstoneOf(provider: string, credential: Credential): CredentialSummary | undefined {
-    return this.#database
-      .prepare<[Uint8Array], CredentialSummary>(
-        `SELECT ${SUMMARY_COLUMNS} FROM credentials
-         WHERE slot = ? AND disabled_at_ms IS NOT NULL ORDER BY disabled_at_ms DESC LIMIT 1`,
-      )
-      .get(this.#fingerprint(slotText(provider, credential)));
+    return this.#rows.tombstoneOf(provider, credential);
   }
 
   /** Every row, disabled ones included, without secrets; the reader's providers only. */
   list(sees?: SeesProvider): CredentialSummary[] {
-    const rows = this.#database
-      .prepare<[], CredentialSummary>(
-        `SELECT ${SUMMARY_COLUMNS} FROM credentials ORDER BY provider, ordinal, id`,
-      )
-      .all();
+    const rows = this.#rows.summaries();
     return sees ? rows.filter(({ provider }) => sees(provider)) : rows;
   }
 
   /** Since when nothing may be refreshed, because this file was restored from a backup; null when it may. */
   get quarantinedAtMs(): number | null {
-    const row = this.#database
-      .prepare<[], { atMs: number | null }>("SELECT quarantined_at_ms AS atMs FROM meta")
-      .get();
-    return row?.atMs ?? null;
+    return this.#quarantine.sinceMs;
   }
 
   /** Forbids every refresh until `unquarantine`. */
   quarantine(): void {
-    const update = this.#database.prepare("UPDATE meta SET quarantined_at_ms = ?");
-    writeDatabase(this.#database, () => update.run(this.#nowMs()));
+    this.#quarantine.begin(this.#nowMs());
   }
 
   /** Makes every client fetch everything anew; for a vault that was restored. */
@@ -325,10 +244,7 @@ export class Vault {
 
   /** Permits refreshes again; false when they were not forbidden. */
   unquarantine(): boolean {
-    const update = this.#database.prepare(
-      "UPDATE meta SET quarantined_at_ms = NULL WHERE quarantined_at_ms IS NOT NULL",
-    );
-    return writeDatabase(this.#database, () => update.run().changes > 0);
+    return this.#quarantine.end();
   }
 
   /** Runs several changes as one; listeners hear of them after the commit, never of what was undone. */
@@ -370,133 +286,37 @@ export class Vault {
   }
 
   #load(id: number): void {
-    const row = this.#selectRow.get(id);
+    const row = this.#rows.active(id);
     if (row) this.#stored.set(id, this.#open(row));
     else this.#stored.delete(id);
   }
 
   #loadAll(): void {
-    const unexplained = this.#database
-      .prepare<[], { id: number }>(
-        "SELECT id FROM credentials WHERE disabled_at_ms IS NOT NULL AND disabled_cause IS NULL",
-      )
-      .get();
-    // Every tombstone has a cause; one without is a credential that a flipped bit made disappear.
-    if (unexplained) throw new SealBroken(`credentials row ${unexplained.id}`);
-    const rows = this.#database
-      .prepare<[], SealedRow>(
-        `SELECT ${ROW_COLUMNS} FROM credentials WHERE disabled_at_ms IS NULL ORDER BY ordinal, id`,
-      )
-      .all();
-    this.#stored = new Map(rows.map((row) => [row.id, this.#open(row)]));
+    this.#stored = new Map(this.#rows.allActive().map((row) => [row.id, this.#open(row)]));
   }
 
   #open(row: SealedRow): StoredCredential {
     const { id, provider, identityKey, createdAtMs } = row;
     const credential = openCredential(this.#file, row);
-    const blocks = this.#selectBlocks.all(id);
+    const blocks = this.#blocks.of(id);
     return { id, provider, identityKey, credential, createdAtMs, blocks };
   }
 
   #put(id: number, provider: string, credential: Credential, slot: Uint8Array): void {
-    const identityKey = identityKeyOf(credential);
-    const record: z.input<typeof SealedRecord> = {
-      provider,
-      credential,
-      identityKey,
-      slot: Buffer.from(slot).toString("base64url"),
-    };
-    this.#database
-      .prepare(
-        `INSERT INTO credentials
-           (id, provider, type, identity_key, slot, sealed, created_at_ms, updated_at_ms, ordinal)
-         VALUES (@id, @provider, @type, @identityKey, @slot, @sealed, @nowMs, @nowMs,
-           (SELECT generation FROM meta))
-         ON CONFLICT (id) DO UPDATE SET
-           identity_key = excluded.identity_key, sealed = excluded.sealed,
-           updated_at_ms = excluded.updated_at_ms`,
-      )
-      .run({
-        id,
-        provider,
-        type: credential.type,
-        identityKey,
-        slot,
-        sealed: this.#file.seal.seal(JSON.stringify(record), credentialPlace(id)),
-        nowMs: this.#nowMs(),
-      });
+    this.#rows.put(id, provider, credential, slot);
     this.#changes.record(provider, id);
-  }
-
-  #spend(id: number, refresh: string): void {
-    this.#database
-      .prepare("INSERT OR IGNORE INTO spent_refresh_tokens (tag, credential_id) VALUES (?, ?)")
-      .run(this.#fingerprint(refresh), id);
   }
 
   #spentBy(credential: Credential): number | undefined {
     if (credential.type !== "oauth") return undefined;
-    const id = this.#database
-      .prepare<[Uint8Array], { id: number }>(
-        "SELECT credential_id AS id FROM spent_refresh_tokens WHERE tag = ?",
-      )
-      .get(this.#fingerprint(credential.refresh))?.id;
-    if (id === undefined || this.#selectRow.get(id)) return id;
+    const id = this.#spent.spentBy(credential.refresh);
+    if (id === undefined || this.#rows.active(id)) return id;
     throw new BrokerError(
       "refresh_token_spent",
       "this grant was refreshed here before and is over",
-      {
-        fix: "Log in again; what a file or another host still holds of it is of no use.",
-      },
+      { fix: "Log in again; what a file or another host still holds of it is of no use." },
     );
   }
-
-  // Tombstones keep their ids: a client may still hold the id of a credential that is gone.
-  #newId(): number {
-    const select = this.#database.prepare("SELECT 1 FROM credentials WHERE id = ?");
-    for (;;) {
-      const id = randomInt(ID_RANGE.from, ID_RANGE.to);
-      if (!select.get(id)) return id;
-    }
-  }
-
-  #fingerprint(text: string): Uint8Array {
-    return this.#file.index.fingerprint(text);
-  }
-}
-
-/** The credential that a row holds. Throws SealBroken when it is not what was written there. */
-export function openCredential({ seal }: VaultFile, row: OpenedRow): Credential {
-  const record = SealedRecord.safeParse(parseJson(seal.open(row.sealed, credentialPlace(row.id))));
-  if (!record.success || !isRowOf(record.data, row))
-    throw new SealBroken(`credentials row ${row.id}`);
-  const { credential } = record.data;
-  if (credential.type === "api_key") registerSecret(credential.key);
-  return credential;
-}
-
-function isRowOf(
-  { provider, credential, identityKey, slot }: z.infer<typeof SealedRecord>,
-  row: OpenedRow,
-): boolean {
-  if (provider !== row.provider || credential.type !== row.type) return false;
-  if (identityKey !== undefined && identityKey !== row.identityKey) return false;
-  return slot === undefined || slot === Buffer.from(row.slot).toString("base64url");
-}
-
-/** Where a credential's sealed value is stored. */
-export function credentialPlace(rowId: number): SealPlace {
-  return { table: "credentials", rowId, column: "sealed" };
-}
-
-/** What makes two uploads the same credential: the key, the account, else the grant itself. */
-function slotText(provider: string, credential: Credential): string {
-  if (credential.type === "api_key") return JSON.stringify([provider, "key", credential.key]);
-  const identityKey = identityKeyOf(credential);
-  if (identityKey === null) return JSON.stringify([provider, "grant", credential.refresh]);
-  // One e-mail address may belong to several organisations, each with a grant of its own.
-  const places = [credential.orgId, credential.accountId].filter((id) => id !== undefined);
-  return JSON.stringify([provider, "identity", identityKey, ...places]);
 }
 
 function contentText(credential: Credential): string {

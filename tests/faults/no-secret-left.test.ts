@@ -9,7 +9,8 @@ import { homeMasterKey } from "../../broker/vault/key-sources/file.ts";
 import { openVault, prepareNextKey } from "../../broker/vault/open-vault.ts";
 import { rekey } from "../../broker/vault/rekey.ts";
 import { Seal } from "../../broker/vault/seal.ts";
-import { credentialPlace, Vault } from "../../broker/vault/vault.ts";
+import { credentialPlace } from "../../broker/vault/credential-table.ts";
+import { Vault } from "../../broker/vault/vault.ts";
 import {
   type ActionName,
   actions,
