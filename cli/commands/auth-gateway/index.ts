@@ -1,0 +1,23 @@
+// The list of `agent auth-gateway` subcommands. To add one: a file beside these, and a line here. Its code is
+// loaded only when it is named, so that `serve` starts fast.
+
+import type { ListedSubcommand } from "../../command.ts";
+
+/** Every subcommand, in the order of `agent auth-gateway --help`. */
+export const authGatewaySubcommands: readonly ListedSubcommand[] = [
+  {
+    name: "serve",
+    summary: "run the gateway until Ctrl-C",
+    load: async () => (await import("./serve.ts")).serveSubcommand,
+  },
+  {
+    name: "token",
+    summary: "print the key that the gateway's clients send",
+    load: async () => (await import("./token.ts")).tokenSubcommand,
+  },
+  {
+    name: "status",
+    summary: "ask the gateway whether it answers; exit code 4 when it does not",
+    load: async () => (await import("./status.ts")).statusSubcommand,
+  },
+];

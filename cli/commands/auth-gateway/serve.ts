@@ -1,0 +1,76 @@
+// `agent auth-gateway serve`: a gateway on a broker's credentials, until Ctrl-C.
+
+import { environmentKeys, openRegistry } from "#broker";
+import { gatewayBind, startGateway } from "#gateway";
+import type { Config } from "#platform";
+import { withBrokerErrors } from "../../broker-errors.ts";
+import type { CommandContext, Subcommand } from "../../command.ts";
+import { logLevel } from "../../config-keys.ts";
+import { openGatewayBroker } from "../../gateway-broker.ts";
+import { addKeyOptions, keyFlags } from "../../key-options.ts";
+import { openProcessLog } from "../../process-log.ts";
+import { unlessStopped, untilStopped } from "../../until-stopped.ts";
+
+interface ServeOptions {
+  readonly bind?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+const SERVE_KEYS = [gatewayBind, logLevel];
+
+const HELP = `
+The broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host. While it is
+down the gateway starts from the snapshot it cached less than auth.broker.snapshotTtlMs ago.`;
+
+/** `agent auth-gateway serve`. */
+export const serveSubcommand: Subcommand = {
+  register(serve, context) {
+    serve
+      .option("--bind <host:port>", "the same as --gateway-bind")
+      .option("--config <file>", "read this configuration file over the others")
+      .option("--json", "print one line of JSON when ready")
+      .addHelpText("after", HELP);
+    addKeyOptions(serve, SERVE_KEYS);
+    serve.action((options: ServeOptions) => {
+      const bind = options.bind === undefined ? {} : { "--gateway-bind": options.bind };
+      const flags = { ...keyFlags(serve, SERVE_KEYS), ...bind };
+      const config = context.loadConfig(flags, options.config);
+      return withBrokerErrors(() => serveGateway(context, config, options));
+    });
+  },
+};
+
+async function serveGateway(
+  context: CommandContext,
+  config: Config,
+  { json }: ServeOptions,
+): Promise<void> {
+  const { env } = context;
+  const log = openProcessLog(config, context);
+  const stopped = untilStopped(context.env);
+  const broker = await unlessStopped(openGatewayBroker({ config, env, log }), stopped);
+  try {
+    const offered = environmentKeys(env, openRegistry(config));
+    const gateway = await startGateway({
+      config,
+      env,
+      log,
+      credentials: broker.vault,
+      observe: (request) => broker.usage.record(request),
+      observeLimits: (id, headers) => broker.limits.record(id, headers),
+      environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
+    });
+    const { url, token, providers } = gateway;
+    context.stdout(
+      json
+        ? `${JSON.stringify({ gateway: { url, key: token }, broker: { url: broker.url } })}\n`
+        : `Gateway at ${url}, credentials from ${broker.url}\nKey: agent auth-gateway token\nProviders: ${providers.filter((id) => !id.startsWith("sim-")).join(", ")}\nCtrl-C stops it.\n`,
+    );
+    await stopped;
+    log.info("stopping");
+    await gateway.stop();
+  } finally {
+    await broker.stop();
+  }
+}
