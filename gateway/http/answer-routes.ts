@@ -1,0 +1,17 @@
+// The routes that a model answers, one for each dialect; everything behind them is the pipeline's.
+
+import { formats } from "../formats/index.ts";
+import { answer, type PipelineParts } from "../pipeline/pipeline.ts";
+import type { Exchanges } from "./exchanges.ts";
+import type { Route } from "./route.ts";
+
+/** `POST /v1/chat/completions` and its siblings. */
+export function answerRoutes(parts: PipelineParts, exchanges: Exchanges): readonly Route[] {
+  return Object.values(formats).map((format) => ({
+    method: "POST",
+    path: format.path,
+    format,
+    answer: (call) =>
+      exchanges.serve(call, format, (exchange) => answer(call.body, exchange, parts)),
+  }));
+}

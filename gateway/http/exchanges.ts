@@ -1,0 +1,71 @@
+// From a call to an exchange that the pipeline can serve: the body as it came, a place among those in flight, the
+// time. Refuses compressed bodies, and requests beyond the limit.
+
+import type { Logger } from "#platform";
+import { GatewayError } from "../errors.ts";
+import type { Format } from "../formats/format.ts";
+import type { Exchange } from "../pipeline/exchange.ts";
+import { InFlight } from "./in-flight.ts";
+import type { Call } from "./route.ts";
+
+/** What exchanges are opened with. */
+export interface ExchangeParts {
+  readonly maxInFlight: number;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** Serves one exchange; it must see to its release once it has returned. */
+export type ServeExchange = (exchange: Exchange) => Promise<Response>;
+
+/** Opens exchanges, as many at once as there may be. */
+export class Exchanges {
+  readonly #parts: ExchangeParts;
+  readonly #inFlight: InFlight;
+
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    this.#inFlight = new InFlight(parts.maxInFlight);
+  }
+
+  /** Serves `call` as a caller of `format`; gives its place back when serving throws. */
+  async serve(call: Call, format: Format, serve: ServeExchange): Promise<Response> {
+    refuseEncoded(call.request.headers);
+    const exchange = this.#open(call, format);
+    try {
+      return await serve(exchange);
+    } catch (error) {
+      exchange.release();
+      throw error;
+    }
+  }
+
+  #open({ request, requestId, caller }: Call, format: Format): Exchange {
+    const { headers, url, signal } = request;
+    const query = url.indexOf("?");
+    return {
+      id: requestId,
+      caller,
+      format,
+      headers,
+      query: query === -1 ? "" : url.slice(query),
+      signal,
+      startedAtMs: this.#parts.nowMs(),
+      log: this.#parts.log,
+      trail: [],
+      release: this.#inFlight.enter(),
+    };
+  }
+}
+
+function refuseEncoded(headers: Headers): void {
+  const encoding = headers.get("content-encoding");
+  if (encoding === null || encoding === "identity") return;
+  const message = `content-encoding: "${encoding}" is not accepted; send the body uncompressed.`;
+  throw new GatewayError({
+    kind: "bad_request",
+    message,
+    code: "unsupported_encoding",
+    status: 415,
+  });
+}

@@ -1,0 +1,35 @@
+// Counts requests being served, and refuses beyond the limit instead of queueing in silence.
+
+import { GatewayError } from "../errors.ts";
+
+/** Seconds a caller is asked to wait when too many requests are in flight. */
+export const BUSY_RETRY_AFTER_SECONDS = 1;
+
+/** The places of all requests at once. */
+export class InFlight {
+  readonly #max: number;
+  #count = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Takes a place; returns what gives it back, once. Throws when all are taken. */
+  enter(): () => void {
+    if (this.#count >= this.#max) throw busy(this.#max);
+    this.#count += 1;
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#count -= 1;
+      isHeld = false;
+    };
+  }
+}
+
+function busy(max: number): GatewayError {
+  const message = `The gateway is serving ${max} requests already; try again shortly.`;
+  return new GatewayError(
+    { kind: "overloaded", message, code: "too_many_in_flight" },
+    { headers: { "retry-after": String(BUSY_RETRY_AFTER_SECONDS) } },
+  );
+}

@@ -1,0 +1,47 @@
+// The contract of a route: what it answers to, and what it is given once its caller is known. A route never sees a
+// socket, and never decides who may call.
+
+import type { Format } from "../formats/format.ts";
+import type { Caller } from "../pipeline/caller.ts";
+
+/** One request whose caller is known. */
+export interface Call {
+  readonly request: Request;
+  readonly body: Uint8Array;
+  readonly requestId: string;
+  readonly caller: Caller;
+  /** The dialect for errors and lists: the route's own, else the one the caller's headers speak. */
+  readonly format: Format;
+  /** What stands for `:id` in the path, decoded; absent where the path has none. */
+  readonly id?: string;
+}
+
+/** Where a route is. */
+interface Place {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** As Hono writes it: `/v1/models/:id{.+}` takes slashes too. */
+  readonly path: string;
+}
+
+/** Answers anybody, without a key. */
+export interface OpenRoute extends Place {
+  answer(): Response;
+}
+
+/** Answers callers with a key. Throws GatewayError, which becomes an answer in the caller's dialect. */
+export interface Route extends Place {
+  readonly format?: Format;
+  answer(call: Call): Response | Promise<Response>;
+}
+
+/** `GET /v1/models/:id`, as a person reads it. */
+export function describeRoute({ method, path }: Place): string {
+  return `${method} ${path.replace(/\{[^}]*\}/g, "")}`;
+}
+
+/** True when the route's path, by whatever method, is `path`. */
+export function matchesPath({ path: pattern }: Place, path: string): boolean {
+  if (!pattern.includes(":")) return pattern === path;
+  const source = pattern.replace(/:\w+(?:\{([^}]*)\})?/g, (_, own?: string) => own ?? "[^/]+");
+  return new RegExp(`^${source}$`).test(path);
+}
