@@ -37,6 +37,15 @@ export interface GatewayApp {
 export function createGatewayApp(parts: ServerParts): GatewayApp {
   const app = new Hono<Given>();
   const routes = gatewayRoutes(parts);
+  const refusals = parts.metrics.counter({
+    name: "gateway_refusals_total",
+    help: "Answers that are errors, of any route, by what went wrong.",
+    labels: ["code"],
+  });
+  const refuse = (error: unknown, format: Format, requestId: string) => {
+    refusals.inc({ code: error instanceof GatewayError ? error.failure.kind : "internal" });
+    return errorResponse(error, { format, requestId, log: parts.log });
+  };
   const guarded = async (c: GatewayContext, format: Format, answer: Route["answer"]) => {
     const requestId = `req_${parts.newId()}`;
     try {
@@ -44,7 +53,7 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
       if (!caller) throw wrongKey();
       return await answer({ request: c.req.raw, body: c.env.body, requestId, caller, format });
     } catch (error) {
-      return errorResponse(error, { format, requestId, log: parts.log });
+      return refuse(error, format, requestId);
     }
   };
   for (const { method, path, answer } of openRoutes) app.on(method, path, () => answer());
@@ -64,7 +73,7 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
       if (callerOf(request.headers, parts.authenticate)) return undefined;
       const format = dialectOf(request.headers, pathOf(request));
       const requestId = `req_${parts.newId()}`;
-      return errorResponse(wrongKey(), { format, requestId, log: parts.log });
+      return refuse(wrongKey(), format, requestId);
     },
     fetch: (request, control) => app.fetch(request, control),
   };

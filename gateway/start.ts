@@ -5,7 +5,9 @@ import { randomUUID } from "node:crypto";
 import type { CredentialSource } from "#broker/client";
 import {
   createOutbound,
+  EventLoopLag,
   matchToken,
+  Metrics,
   parseBindAddress,
   readOrCreateToken,
   registerSecret,
@@ -27,6 +29,8 @@ import {
 } from "./config.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import { ModelCatalog } from "./models/catalog.ts";
+import { countSettlements } from "./observability/request-metrics.ts";
+import { watchPaces } from "./observability/stream-pace.ts";
 import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
 import { openAdmission } from "./pipeline/admission.ts";
@@ -82,23 +86,36 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
   const isOwner = matchToken(token);
   const catalog = new ModelCatalog(all, { isUsable });
+  const metrics = new Metrics();
+  const lag = new EventLoopLag();
+  metrics.readGauge({
+    name: "gateway_event_loop_lag_seconds",
+    help: "Longest delay of a timer in the last half minute.",
+    read: () => lag.read(),
+  });
   const app = createGatewayApp({
     catalog,
     router: new SingleRouter(catalog, leases),
     admission: openAdmission,
-    observers: [logSettlement(log), ...(observe ? [tellBroker(observe)] : [])],
+    observers: [
+      logSettlement(log),
+      countSettlements(metrics),
+      ...(observe ? [tellBroker(observe)] : []),
+    ],
     authenticate: (candidate) => (isOwner(candidate) ? OWNER : undefined),
     outbound: createOutbound(),
     limits: {
       headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
       idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
     },
+    watchPace: watchPaces(metrics),
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs: () => performance.timeOrigin + performance.now(),
     ...(observeLimits && { observeLimits }),
+    metrics,
     log,
   });
   const server = serveHttp({
@@ -115,7 +132,10 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     port: server.port,
     token,
     providers: all.filter(isUsable).map((provider) => provider.id),
-    stop: () => server.stop(),
+    stop: () => {
+      lag.stop();
+      return server.stop();
+    },
   };
 }
 

@@ -15,6 +15,7 @@ export {
 } from "./config-reference.ts";
 export { findSetting, type Setting } from "./config-shape.ts";
 export { type Environment, environment, forgetEnvironment } from "./env.ts";
+export { EventLoopLag } from "./event-loop-lag.ts";
 export { MAX_LABEL_SETS, OTHER_LABEL } from "./label-sets.ts";
 export {
   type CounterMetric,

@@ -1,9 +1,10 @@
 // From a call to an exchange that the pipeline can serve: the body as it came, a place among those in flight, the
 // time. Refuses compressed bodies, and requests beyond the limit.
 
-import type { Logger } from "#platform";
+import type { Logger, Metrics } from "#platform";
 import { GatewayError } from "../errors.ts";
 import type { Format } from "../formats/format.ts";
+import { clientRequestId } from "../pipeline/client-request-id.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
 import { InFlight } from "./in-flight.ts";
 import type { Call } from "./route.ts";
@@ -12,6 +13,7 @@ import type { Call } from "./route.ts";
 export interface ExchangeParts {
   readonly maxInFlight: number;
   readonly nowMs: () => number;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
@@ -25,7 +27,13 @@ export class Exchanges {
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
-    this.#inFlight = new InFlight(parts.maxInFlight);
+    const inFlight = new InFlight(parts.maxInFlight);
+    this.#inFlight = inFlight;
+    parts.metrics.readGauge({
+      name: "gateway_in_flight",
+      help: "Model requests being served.",
+      read: () => inFlight.count,
+    });
   }
 
   /** Serves `call` as a caller of `format`; gives its place back when serving throws. */
@@ -43,8 +51,10 @@ export class Exchanges {
   #open({ request, requestId, caller }: Call, format: Format): Exchange {
     const { headers, url, signal } = request;
     const query = url.indexOf("?");
+    const clientId = clientRequestId(headers);
     return {
       id: requestId,
+      ...(clientId !== undefined && { clientId }),
       caller,
       format,
       headers,

@@ -14,6 +14,11 @@ export class InFlight {
     this.#max = max;
   }
 
+  /** Places taken now. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** Takes a place; returns what gives it back, once. Throws when all are taken. */
   enter(): () => void {
     if (this.#count >= this.#max) throw busy(this.#max);

@@ -1,20 +1,28 @@
 // Every route that wants a key, in one list: what is not here is not served, and the 404 names what is.
 
+import type { Metrics } from "#platform";
 import type { ModelCatalog } from "../models/catalog.ts";
 import type { PipelineParts } from "../pipeline/pipeline.ts";
 import { answerRoutes } from "./answer-routes.ts";
 import { Exchanges, type ExchangeParts } from "./exchanges.ts";
+import { metricsRoute } from "./metrics-route.ts";
 import { modelRoutes } from "./model-routes.ts";
 import { responsesSocketRoute } from "./responses-socket-route.ts";
 import type { Route } from "./route.ts";
 
 /** What the routes are built from. */
 export interface RouteParts extends PipelineParts, ExchangeParts {
+  readonly metrics: Metrics;
   readonly catalog: ModelCatalog;
 }
 
 /** To add one: a file beside this one that makes it, and a line here. */
 export function gatewayRoutes(parts: RouteParts): readonly Route[] {
   const exchanges = new Exchanges(parts);
-  return [...answerRoutes(parts, exchanges), responsesSocketRoute, ...modelRoutes(parts.catalog)];
+  return [
+    ...answerRoutes(parts, exchanges),
+    responsesSocketRoute,
+    ...modelRoutes(parts.catalog),
+    metricsRoute(parts.metrics),
+  ];
 }

@@ -11,6 +11,8 @@ export type Outcome = "completed" | "failed" | "cut" | "client_gone";
 /** A request in flight. */
 export interface Exchange {
   readonly id: string;
+  /** The caller's own name for the request; told back in logs, never used as ours. */
+  readonly clientId?: string;
   readonly caller: Caller;
   /** Dialect of the caller. */
   readonly format: Format;

@@ -9,10 +9,15 @@ export type ObserveUse = (request: ObservedRequest) => void;
 
 /** One line for each answered request; refusals are logged where they are answered. */
 export function logSettlement(log: Logger): ObserveSettlement {
-  return ({ requestId, caller, outcome, model, upstreamFormat, keySource, elapsedMs, usage }) => {
+  return ({ outcome, attempts, ...settlement }) => {
     if (outcome === "refused") return;
+    const { requestId, clientRequestId, caller, model, upstreamFormat, keySource } = settlement;
+    const { elapsedMs, usage } = settlement;
+    const upstreamRequestId = attempts.at(-1)?.upstreamRequestId;
     log.info("request settled", {
       requestId,
+      ...(clientRequestId !== undefined && { clientRequestId }),
+      ...(upstreamRequestId !== undefined && { upstreamRequestId }),
       caller: caller.name,
       outcome,
       model: model?.id,

@@ -22,6 +22,7 @@ import type { Exchange, Outcome } from "./exchange.ts";
 import type { Attempt, Router } from "./route.ts";
 import { Settling } from "./settling.ts";
 import type { ObserveSettlement } from "./settlement.ts";
+import type { StreamParts } from "./stream-response.ts";
 import { relayReply, relayStream, sameFormatBody, type OnEnd } from "./same-format.ts";
 import {
   translateReply,
@@ -31,10 +32,9 @@ import {
 } from "./translate.ts";
 
 /** What the pipeline is built from. */
-export interface PipelineParts extends DispatchParts {
+export interface PipelineParts extends DispatchParts, StreamParts {
   readonly router: Router;
   readonly admission: Admission;
-  readonly keepAliveMs: number;
   readonly hostedTools: "drop" | "reject";
   readonly newId: () => string;
   readonly nowMs: () => number;
@@ -70,6 +70,7 @@ export async function answer(
         return response;
       } catch (error) {
         if (!(error instanceof UpstreamFailed) || exchange.signal.aborted) throw error;
+        settling.fails(error);
         route.failed(attempt, error);
         const next = await route.next();
         if (!next) throw error;
@@ -109,7 +110,7 @@ async function attemptOnce(
   const context: Context = { ...given, target, lease, to };
   given.settling.tries({ target, lease, to: to.id });
   const response = await (to === given.exchange.format ? sameFormat(context) : translated(context));
-  given.settling.begins(response.status);
+  given.settling.begins(response);
   response.headers.set(MODEL_HEADER, `${target.provider.id}/${target.model.id}`);
   return response;
 }

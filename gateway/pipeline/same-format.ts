@@ -9,7 +9,7 @@ import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import { ModelAlias } from "./model-alias.ts";
-import { streamResponse } from "./stream-response.ts";
+import { streamResponse, type StreamParts } from "./stream-response.ts";
 import { StreamTap } from "./stream-tap.ts";
 
 const CARRIER = Buffer.from('"gw1.');
@@ -106,7 +106,7 @@ function isErrorBody({ type, error, choices, object }: JsonObject): boolean {
 export async function relayStream(
   relay: Relay,
   onEnd: OnEnd,
-  { keepAliveMs }: { keepAliveMs: number },
+  { keepAliveMs, watchPace }: StreamParts,
 ): Promise<Response> {
   const { response, exchange, reply } = relay;
   const { format, signal } = exchange;
@@ -122,7 +122,12 @@ export async function relayStream(
         onEnd(isComplete ? (reader.outcome ?? "client_gone") : "client_gone", reader.usage);
       },
     },
-    { headers: callerHeaders(response.headers, exchange.id), keepAliveMs, signal },
+    {
+      headers: callerHeaders(response.headers, exchange.id),
+      keepAliveMs,
+      onPiece: watchPace?.(format.id),
+      signal,
+    },
   );
 }
 

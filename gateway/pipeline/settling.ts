@@ -5,15 +5,26 @@ import type { FormatId, Usage } from "#wire";
 import type { GatewayError } from "../errors.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Ticket } from "./admission.ts";
+import { MAX_REQUEST_ID_CHARS } from "./client-request-id.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { Lease } from "./lease.ts";
-import type { ObserveSettlement, Settlement } from "./settlement.ts";
+import { attemptFailure } from "./attempt-failure.ts";
+import type { ObserveSettlement, SettledAttempt, Settlement } from "./settlement.ts";
 
 interface Tried {
   readonly target: CatalogModel;
   readonly lease: Lease;
   readonly to: FormatId;
 }
+
+/** A way of which more becomes known. */
+type OpenAttempt = { -readonly [Name in keyof SettledAttempt]: SettledAttempt[Name] };
+
+/** What nginx writes down for a caller who left before the answer; never sent. */
+const CLIENT_GONE = 499;
+
+/** Header under which the callers' side of a call shows the upstream's id of it. */
+const UPSTREAM_ID = "x-upstream-request-id";
 
 /** Who hears of it. */
 export interface SettlingParts {
@@ -28,8 +39,10 @@ export class Settling {
   #asked = { model: "", isStream: false };
   #ticket: Ticket | undefined;
   #tried: Tried | undefined;
+  readonly #attempts: OpenAttempt[] = [];
   #firstByteMs: number | undefined;
   #status = 200;
+  #end: Pick<Settlement, "outcome" | "usage"> | undefined;
   #isOver = false;
 
   constructor(exchange: Exchange, parts: SettlingParts) {
@@ -54,23 +67,57 @@ export class Settling {
     const key =
       lease.credentialId === undefined ? lease.source : `${lease.source} ${lease.credentialId}`;
     this.#exchange.trail.push(`try ${target.id} as ${to} with key ${key}`);
+    this.#attempts.push({
+      model: target.id,
+      provider: target.provider.id,
+      upstreamModel: target.model.id,
+      format: to,
+      keySource: lease.source,
+      ...(lease.credentialId !== undefined && { credentialId: lease.credentialId }),
+      beganMs: this.#elapsedMs(),
+    });
+  }
+
+  /** The way that is tried has failed before its first byte. */
+  fails(error: GatewayError): void {
+    const attempt = this.#attempts.at(-1);
+    if (!attempt || attempt.failure) return;
+    const failure = attemptFailure(error);
+    attempt.failure = failure;
+    attempt.decidedMs = this.#elapsedMs();
+    keepUpstreamId(attempt, error.headers[UPSTREAM_ID]);
+    const answered = failure.status === undefined ? "" : ` with ${failure.status}`;
+    this.#exchange.trail.push(`${attempt.model} failed${answered}: ${failure.code}`);
   }
 
   /** The answer has begun. */
-  begins(status: number): void {
+  begins({ status, headers }: Pick<Response, "status" | "headers">): void {
     this.#status = status;
     this.#firstByteMs = this.#elapsedMs();
+    const attempt = this.#attempts.at(-1);
+    if (!attempt) throw new Error("a way is tried before an answer begins");
+    attempt.decidedMs = this.#firstByteMs;
+    keepUpstreamId(attempt, headers.get(UPSTREAM_ID) ?? undefined);
+    if (this.#end) this.#tellEnd(this.#end);
   }
 
-  /** The answer is over. */
+  /** The answer is over; of a whole one this is known before it begins. */
   ends(outcome: Outcome, usage: Usage | undefined): void {
-    this.#tell({ outcome, status: this.#status, ...(usage && { usage }) });
+    this.#end = { outcome, ...(usage && { usage }) };
+    if (this.#firstByteMs !== undefined) this.#tellEnd(this.#end);
   }
 
   /** No answer began; without a GatewayError it is a failure of ours. */
   refuse(error: GatewayError | undefined): void {
-    const status = error?.failure.status ?? 500;
+    if (this.#exchange.signal.aborted) {
+      return this.#tell({ outcome: "refused", status: CLIENT_GONE, code: "client_gone" });
+    }
+    const status = error ? this.#exchange.format.encodeError(error.failure, "").status : 500;
     this.#tell({ outcome: "refused", status, code: error?.code ?? "internal" });
+  }
+
+  #tellEnd(end: Pick<Settlement, "outcome" | "usage">): void {
+    this.#tell({ ...end, status: this.#status });
   }
 
   #tell(end: Pick<Settlement, "outcome" | "status" | "usage" | "code">): void {
@@ -83,11 +130,12 @@ export class Settling {
   }
 
   #settlement(end: Pick<Settlement, "outcome" | "status" | "usage" | "code">): Settlement {
-    const { id, caller, format, startedAtMs, trail } = this.#exchange;
+    const { id, clientId, caller, format, startedAtMs, trail } = this.#exchange;
     const tried = this.#tried;
     const credentialId = tried?.lease.credentialId;
     return {
       requestId: id,
+      ...(clientId !== undefined && { clientRequestId: clientId }),
       caller,
       format: format.id,
       isStream: this.#asked.isStream,
@@ -95,6 +143,7 @@ export class Settling {
       startedAtMs,
       elapsedMs: this.#elapsedMs(),
       trail,
+      attempts: this.#attempts,
       ...(tried && {
         model: tried.target,
         upstreamFormat: tried.to,
@@ -109,4 +158,8 @@ export class Settling {
   #elapsedMs(): number {
     return this.#parts.nowMs() - this.#exchange.startedAtMs;
   }
+}
+
+function keepUpstreamId(attempt: OpenAttempt, id: string | undefined): void {
+  if (id !== undefined) attempt.upstreamRequestId = id.slice(0, MAX_REQUEST_ID_CHARS);
 }

@@ -1,6 +1,8 @@
 // The caller's side of a stream: one write per upstream read, awaited so that a slow reader slows the upstream
 // instead of filling memory, a sign of life when the upstream is silent. Knows no dialect.
 
+import type { WatchPace } from "../observability/stream-pace.ts";
+
 /** What produces the stream. */
 export interface StreamSource {
   /** Next piece, possibly empty; undefined at the end. Must not throw. */
@@ -19,16 +21,24 @@ export interface StreamOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly keepAliveMs: number;
   readonly stallMs?: number;
+  /** Called for each piece that goes out. */
+  readonly onPiece?: (() => void) | undefined;
   /** Aborts when the caller goes away. */
   readonly signal: AbortSignal;
+}
+
+/** What every stream of a gateway is sent with. */
+export interface StreamParts {
+  readonly keepAliveMs: number;
+  readonly watchPace?: WatchPace;
 }
 
 /** An SSE response fed by `source`. */
 export function streamResponse(
   source: StreamSource,
-  { headers, keepAliveMs, stallMs = MAX_STALL_MS, signal }: StreamOptions,
+  { headers, keepAliveMs, stallMs = MAX_STALL_MS, onPiece, signal }: StreamOptions,
 ): Response {
-  const stream = new CallerStream(source, signal, { keepAliveMs, stallMs });
+  const stream = new CallerStream(source, signal, { keepAliveMs, stallMs, onPiece });
   const body = new ReadableStream({
     type: "direct",
     pull: (controller: ReadableStreamDirectController) => stream.send(controller),
@@ -45,11 +55,14 @@ export function streamResponse(
   });
 }
 
+type CallerStreamLimits = Required<Pick<StreamOptions, "keepAliveMs" | "stallMs">> &
+  Pick<StreamOptions, "onPiece">;
+
 /** One stream on its way to one caller. */
 class CallerStream {
   readonly #source: StreamSource;
   readonly #signal: AbortSignal;
-  readonly #limits: { readonly keepAliveMs: number; readonly stallMs: number };
+  readonly #limits: CallerStreamLimits;
   readonly #onAbort = () => this.finish(false);
   readonly #gaveUp = Promise.withResolvers<void>();
   #isDone = false;
@@ -57,11 +70,7 @@ class CallerStream {
   /** Since when a write has been waiting for the caller; undefined while none does. */
   #blockedSinceMs: number | undefined;
 
-  constructor(
-    source: StreamSource,
-    signal: AbortSignal,
-    limits: { readonly keepAliveMs: number; readonly stallMs: number },
-  ) {
+  constructor(source: StreamSource, signal: AbortSignal, limits: CallerStreamLimits) {
     this.#source = source;
     this.#signal = signal;
     this.#limits = limits;
@@ -99,6 +108,7 @@ class CallerStream {
   }
 
   async #write(controller: ReadableStreamDirectController, piece: string | Uint8Array) {
+    this.#limits.onPiece?.();
     const written = controller.write(piece);
     this.#hasWritten = true;
     await controller.flush();

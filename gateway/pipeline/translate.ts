@@ -15,9 +15,9 @@ import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, Outcome } from "./exchange.ts";
 import type { OnEnd } from "./same-format.ts";
-import { streamResponse } from "./stream-response.ts";
+import { streamResponse, type StreamParts } from "./stream-response.ts";
 import { createStreamTranslation, type StreamTranslation } from "./stream-translation.ts";
 import { adaptTools, type AdaptedTools } from "./tool-adaptation.ts";
 import { checkToolPairs } from "./turn-order.ts";
@@ -126,7 +126,7 @@ function notJson(cause: unknown): UpstreamFailed {
 export async function translateStream(
   answer: Answer,
   onEnd: OnEnd,
-  { keepAliveMs }: { keepAliveMs: number },
+  { keepAliveMs, watchPace }: StreamParts,
 ): Promise<Response> {
   const { response, exchange, from, provider, translation, reply } = answer;
   const { format } = exchange;
@@ -160,15 +160,19 @@ export async function translateStream(
       keepAlive: () => stream.keepAlive,
       done: (isComplete) => {
         response.cancel();
-        onEnd(outcomeOf(stream, isComplete), stream.usage);
+        onEnd(outcomeOf(stream, { isComplete, isCut: reader.isCut }), stream.usage);
       },
     },
-    { headers, keepAliveMs, signal: exchange.signal },
+    { headers, keepAliveMs, onPiece: watchPace?.(format.id), signal: exchange.signal },
   );
 }
 
-function outcomeOf(stream: StreamTranslation, isComplete: boolean) {
+function outcomeOf(
+  stream: StreamTranslation,
+  { isComplete, isCut }: { isComplete: boolean; isCut: boolean },
+): Outcome {
   if (!stream.isOver || !isComplete) return "client_gone";
+  if (isCut) return "cut";
   return stream.failure ? "failed" : "completed";
 }
 
@@ -177,6 +181,8 @@ class TranslatedReader {
   readonly #response: OutboundResponse;
   readonly #stream: StreamTranslation;
   #waiting: Promise<string | undefined> | undefined;
+  /** True once the connection ended before the answer did. */
+  isCut = false;
 
   constructor(response: OutboundResponse, stream: StreamTranslation) {
     this.#response = response;
@@ -211,8 +217,12 @@ class TranslatedReader {
     if (this.#stream.isOver) return undefined;
     try {
       const bytes = await this.#response.read();
-      return bytes ? this.#stream.push(bytes) : this.#stream.end();
+      if (bytes) return this.#stream.push(bytes);
+      const ending = this.#stream.end();
+      this.isCut = this.#stream.failure !== undefined;
+      return ending;
     } catch (error) {
+      this.isCut = true;
       const { failure } = connectionFailed(error);
       return this.#stream.fail(failure);
     }
