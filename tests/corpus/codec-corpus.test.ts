@@ -2,12 +2,14 @@
 // naming every case that does not hold. Without the corpus it says so in one line and skips.
 
 import { afterAll, describe, expect, test } from "bun:test";
+import type { Format } from "../../gateway/formats/format.ts";
 import { formats } from "../../gateway/formats/index.ts";
 import { type Corpus, corpusRoot, openCorpus, type RecordedCase } from "./corpus.ts";
 import { KNOWN_FAILURES } from "./known-failures.ts";
 import { checkError, checkReply } from "./reply-suite.ts";
 import { Report } from "./report.ts";
 import { checkRequest, type Tally } from "./request-suite.ts";
+import { checkRoundTrip, type RoundTrips } from "./round-trip-suite.ts";
 import { checkStream } from "./stream-suite.ts";
 
 /** The slowest pair takes a fraction of this on two busy cores. */
@@ -30,6 +32,7 @@ const pairs = Object.values(formats).flatMap((from) =>
 );
 const counts = new Map<string, number>();
 const tally: Tally = new Map();
+const trips: RoundTrips = { same: 0, lossy: 0, refused: 0 };
 
 const corpus = openCorpus();
 if (corpus) runCorpus(corpus);
@@ -67,14 +70,29 @@ function testRequests({ cases, clients }: Corpus): void {
   const recorded = cases.flatMap(({ name, format, request }) =>
     request ? [{ name, format, body: { model: "recorded", ...request }, isAgent: false }] : [],
   );
-  test.each(pairs.filter(({ from, to }) => from !== to))(
+  const crossings = pairs.filter(({ from, to }) => from !== to);
+  const requestsOf = (from: Format) =>
+    [...recorded, ...clients].filter(({ format }) => format === from.id);
+  test.each(crossings)(
     "$title",
     ({ from, to }) => {
       const report = new Report();
-      for (const each of [...recorded, ...clients].filter(({ format }) => format === from.id)) {
+      for (const each of requestsOf(from)) {
         report.run(`${each.name} request → ${to.id}`, () => checkRequest(each, from, to, tally));
       }
       close("recorded requests", report);
+    },
+    TIMEOUT_MS,
+  );
+  test.each(crossings)(
+    "$title and back",
+    ({ from, to }) => {
+      const report = new Report();
+      for (const each of requestsOf(from)) {
+        const name = `${each.name} request → ${to.id} → ${from.id}`;
+        report.run(name, () => checkRoundTrip(each, from, to, trips));
+      }
+      close("round trips of requests", report);
     },
     TIMEOUT_MS,
   );
@@ -91,6 +109,9 @@ function printSummary(): void {
   const fared = [...tally].toSorted(([, a], [, b]) => b - a);
   print(`corpus: ${ran}; ${Object.keys(KNOWN_FAILURES).length} known failures`);
   print(`requests: ${fared.map(([code, count]) => `${count} ${code}`).join(", ")}`);
+  print(
+    `round trips: ${trips.same} the same, ${trips.lossy} with every loss named, ${trips.refused} refused`,
+  );
   for (const [name, reason] of Object.entries(KNOWN_FAILURES)) {
     print(`known failure: ${name} (${reason})`);
   }

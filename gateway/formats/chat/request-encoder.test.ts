@@ -211,6 +211,13 @@ describe("parameters", () => {
     expect(losses.isEmpty).toBeFalse();
   });
 
+  test("a wish not to think, which few hosts have a word for, is named as lost", () => {
+    const losses = new Losses();
+    const request = { reasoning: { isDisabled: true }, paths: { reasoning: "thinking" } };
+    expect(Object.keys(encode(request, { losses }))).toEqual(["model", "messages"]);
+    expect(losses.toString()).toStartWith("thinking=");
+  });
+
   test("the same request gives the same bytes", () => {
     const request = { temperature: 0.5, instructions: [text("a")], user: "u", seed: 1 };
     expect(JSON.stringify(encode(request))).toBe(JSON.stringify(encode(request)));

@@ -22,7 +22,12 @@ function encodeReasoning(
   target: Target,
 ) {
   if (effort !== undefined) return { reasoning_effort: effort };
-  if (isDisabled || budgetTokens === undefined) return {};
+  if (isDisabled) {
+    // Models without reasoning refuse the field, and of the others only some know "none".
+    target.losses.add(path, "the model decides whether to think");
+    return {};
+  }
+  if (budgetTokens === undefined) return {};
   target.losses.add(path, "thinking budget became an effort level");
   const level = EFFORT_BY_BUDGET.find(([budget]) => budgetTokens <= budget)?.[1] ?? "high";
   return { reasoning_effort: level };

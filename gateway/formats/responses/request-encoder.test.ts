@@ -225,9 +225,11 @@ describe("parameters", () => {
     expect("include" in off || "reasoning" in off).toBe(false);
   });
 
-  test("an identifier too long for the vendor becomes a stable hash", () => {
+  test("an identifier too long for the vendor becomes a stable hash, and says so", () => {
     const user = "u".repeat(MAX_IDENTIFIER_CHARS + 1);
-    const first = encode({ user })["safety_identifier"];
+    const to = target();
+    const first = encode({ user, paths: { user: "metadata.user_id" } }, to)["safety_identifier"];
+    expect(to.losses.toString()).toStartWith("metadata.user_id=");
     expect(first).toMatch(/^[0-9a-f]{64}$/);
     expect(encode({ user })["safety_identifier"]).toBe(first);
     expect(encode({ user: "u1" })["safety_identifier"]).toBe("u1");

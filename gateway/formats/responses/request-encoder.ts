@@ -148,6 +148,9 @@ function callerFields(request: ConversationRequest, target: Target): JsonObject 
       `Responses upstreams have no tier ${JSON.stringify(serviceTier)}`,
     );
   }
+  if (user !== undefined && identifier(user) !== user) {
+    target.losses.add(request.paths["user"] ?? "user", "too long for the vendor, sent as its hash");
+  }
   return {
     ...(tier !== undefined && { service_tier: tier }),
     ...(user !== undefined && { safety_identifier: identifier(user) }),
