@@ -44,7 +44,47 @@ export interface Quirks {
   readonly hasNoFreeformTools?: boolean;
   /** Chat hosts that want `reasoning_content` back with tool calls (DeepSeek, Kimi). */
   readonly wantsReasoningContent?: boolean;
+  /** Chat hosts that take `system` as the first message only: later ones become marked user messages. */
+  readonly hasLeadingSystemOnly?: boolean;
+  /** Chat hosts whose tool call ids are nine letters and digits, no more and no fewer (Mistral). */
+  readonly hasNineCharToolIds?: boolean;
+  /** Chat hosts that refuse `name` on messages. */
+  readonly hasNoNames?: boolean;
+  /** Chat hosts that refuse tools of which some are strict and some are not (Cerebras). */
+  readonly wantsOneStrictness?: boolean;
+  /** Chat hosts that refuse a forced tool while they think, which they may do unasked (Kimi, Qwen). */
+  readonly hasNoForcedTools?: boolean;
+  /** Chat hosts that refuse a forced tool while they think, and can be told not to (DeepSeek). */
+  readonly forcesToolsUnthinking?: boolean;
+  /** Chat hosts that know `json_object`, but no schema. */
+  readonly hasNoJsonSchema?: boolean;
+  /** How requests of Chat hosts say whether to think; absent: by `reasoning_effort` alone. */
+  readonly thinkingField?: ThinkingField;
+  /** Name of `seed` where it has another one. */
+  readonly seedField?: string;
+  /** Optional request fields that the host answers with a refusal. */
+  readonly refusedFields?: readonly RefusedField[];
+  /** Chat hosts that may write reasoning into the text, between `<think>` and `</think>` at its beginning. */
+  readonly hasThinkTags?: boolean;
 }
+
+/**
+ * `thinking`: `{type}` beside the effort. `thinking_off`: the same, but only to turn it off. `enable_thinking`: a flag
+ * and `thinking_budget`. `reasoning`: one object for all of it.
+ */
+export type ThinkingField = "thinking" | "thinking_off" | "enable_thinking" | "reasoning";
+
+/** Fields of Chat that some hosts refuse; those that shape the answer are refused in turn, the others named as lost. */
+export type RefusedField =
+  | "frequency_penalty"
+  | "logit_bias"
+  | "parallel_tool_calls"
+  | "presence_penalty"
+  | "prompt_cache_key"
+  | "seed"
+  | "service_tier"
+  | "user"
+  | "verbosity";
 
 /** What an encoder of replies knows about the request it answers. */
 export interface ReplyContext {
@@ -67,6 +107,8 @@ export interface ReplyContext {
 export interface UpstreamContext {
   /** Provider id, stamped into carriers. */
   readonly provider: string;
+  /** Departures of the host from its dialect. */
+  readonly quirks?: Quirks;
   readonly losses: Losses;
   /** Makes ids for tool calls whose host gave none; without it they derive from the reply's own id. */
   readonly newId?: () => string;

@@ -12,8 +12,8 @@ import type {
 } from "#wire";
 import { isJsonObject } from "#wire";
 import { InvalidRequest, UnsupportedParameter } from "../../errors.ts";
-import type { Target } from "../format.ts";
-import { legalToolId } from "../tool-id.ts";
+import type { Quirks, Target } from "../format.ts";
+import { legalToolId, nineCharToolId } from "../tool-id.ts";
 import { encodeContent, encodeUserPart, type UserPart } from "./content-encoder.ts";
 import { nativeDetails } from "./reasoning-details.ts";
 import { encodeToolCall } from "./reply.ts";
@@ -65,6 +65,18 @@ function reasoningFields(parts: readonly Part[], target: Target): JsonObject {
   };
 }
 
+function toolId(id: string, { hasNineCharToolIds }: Quirks): string {
+  return hasNineCharToolIds ? nineCharToolId(id) : legalToolId(id, "chat");
+}
+
+/** Who speaks, where the host takes names. */
+function speakerOf(name: string | undefined, { quirks, losses }: Target): { name?: string } {
+  if (name === undefined) return {};
+  if (!quirks.hasNoNames) return { name };
+  losses.add("messages.name", "the upstream takes no names");
+  return {};
+}
+
 function encodeCalls(parts: readonly Part[], { quirks }: Target): JsonObject[] {
   const calls = parts.filter((part) => part.kind === "toolCall");
   return calls.map((call) => {
@@ -75,7 +87,8 @@ function encodeCalls(parts: readonly Part[], { quirks }: Target): JsonObject[] {
     if (call.isFreeform && quirks.hasNoFreeformTools) {
       throw new UnsupportedParameter(path, "the upstream has no freeform tools");
     }
-    return encodeToolCall(call);
+    const id = toolId(call.id, quirks);
+    return { ...encodeToolCall(call), id };
   });
 }
 
@@ -98,11 +111,30 @@ function encodeAssistant(parts: readonly Part[], name: string | undefined, targe
   return {
     role: "assistant",
     content: texts.length > 0 ? encodeContent(texts) : isBare ? "" : null,
-    ...(name !== undefined && { name }),
+    ...speakerOf(name, target),
     ...(refusal !== "" && { refusal }),
     ...reasoningFields(parts, target),
     ...(calls.length > 0 && { tool_calls: calls }),
   };
+}
+
+const REMINDED = "system in mid-conversation is a user reminder";
+
+/** Instructions in mid-conversation keep their place: at the top they would change the order of words. */
+function asReminder(part: TextPart): TextPart {
+  return { ...part, text: `<system-reminder>\n${part.text}\n</system-reminder>` };
+}
+
+const MOVED_MEDIA = /^\[(?:image|document|audio) \d+ of the tool results\]$/;
+
+/** True for the user message that media of tool results were moved to: nobody said it. */
+export function isMovedMedia({ role, content }: JsonObject): boolean {
+  if (role !== "user" || !Array.isArray(content) || content.length === 0) return false;
+  const texts = content.filter((part) => isJsonObject(part) && part["type"] === "text");
+  return (
+    texts.length > 0 &&
+    texts.every((part) => isJsonObject(part) && MOVED_MEDIA.test(String(part["text"])))
+  );
 }
 
 /** What followed an assistant turn: results go first, then their media, then the rest. */
@@ -116,12 +148,17 @@ class Answers {
     this.#target = target;
   }
 
-  addTurn({ role, parts, name }: Turn): void {
-    const speaker = name === undefined ? {} : { name };
+  addTurn({ role, parts, name, path }: Turn): void {
+    const speaker = speakerOf(name, this.#target);
     if (role === "system") {
       const developer = this.#target.quirks.hasNoDeveloperRole ? "system" : "developer";
       const texts = textParts(parts).filter(({ text }) => !text.startsWith(BILLING_HEADER));
       if (texts.length === 0) return;
+      if (this.#target.quirks.hasLeadingSystemOnly) {
+        this.#target.losses.add(`${path ?? "messages"}.role`, REMINDED);
+        this.#rest.push({ role: "user", content: encodeTexts(texts.map(asReminder)), ...speaker });
+        return;
+      }
       this.#rest.push({ role: developer, content: encodeTexts(texts), ...speaker });
       return;
     }
@@ -162,7 +199,7 @@ class Answers {
       else texts.push({ type: "text", text: "[tool error]" });
     }
     const content = encodeContent(texts);
-    this.#results.push({ role: "tool", tool_call_id: legalToolId(id, "chat"), content });
+    this.#results.push({ role: "tool", tool_call_id: toolId(id, this.#target.quirks), content });
   }
 
   #moveMedia(kind: string, part: JsonObject, path: string | undefined): string {

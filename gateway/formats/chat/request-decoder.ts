@@ -23,6 +23,7 @@ const Fields = z.object({
   top_k: z.int().min(0).nullish(),
   stop: z.union([z.string(), z.array(z.string())]).nullish(),
   seed: z.int().nullish(),
+  random_seed: z.int().nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   logit_bias: AnyObject.nullish(),
@@ -44,6 +45,7 @@ const Fields = z.object({
     .nullish(),
   thinking: z.object({ type: z.string(), budget_tokens: z.int().nullish() }).nullish(),
   enable_thinking: z.boolean().nullish(),
+  thinking_budget: z.int().nullish(),
   verbosity: z.string().nullish(),
   service_tier: z.string().nullish(),
   safety_identifier: z.string().nullish(),
@@ -123,7 +125,8 @@ function decodeOutput(format: JsonObject): OutputFormat {
 function decodeReasoning(fields: Fields): Reasoning | undefined {
   const { reasoning, thinking } = fields;
   const effort = fields.reasoning_effort ?? reasoning?.effort ?? undefined;
-  const budgetTokens = reasoning?.max_tokens ?? thinking?.budget_tokens ?? undefined;
+  const budgetTokens =
+    reasoning?.max_tokens ?? thinking?.budget_tokens ?? fields.thinking_budget ?? undefined;
   const isOff =
     effort === "none" ||
     reasoning?.enabled === false ||
@@ -158,7 +161,7 @@ function decodeParameters(fields: Fields) {
     topP: fields.top_p,
     topK: fields.top_k,
     stop: typeof stop === "string" ? [stop] : stop,
-    seed: fields.seed,
+    seed: fields.seed ?? fields.random_seed,
     frequencyPenalty: fields.frequency_penalty,
     presencePenalty: fields.presence_penalty,
     logitBias: fields.logit_bias,
@@ -189,14 +192,14 @@ const SOURCES: Readonly<Record<Parameter, readonly string[]>> = {
   topP: ["top_p"],
   topK: ["top_k"],
   stop: ["stop"],
-  seed: ["seed"],
+  seed: ["seed", "random_seed"],
   frequencyPenalty: ["frequency_penalty"],
   presencePenalty: ["presence_penalty"],
   logitBias: ["logit_bias"],
   logprobs: ["logprobs"],
   topLogprobs: ["top_logprobs"],
   candidates: ["n"],
-  reasoning: ["reasoning_effort", "reasoning", "thinking", "enable_thinking"],
+  reasoning: ["reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget"],
   output: ["response_format"],
   verbosity: ["verbosity"],
   serviceTier: ["service_tier"],

@@ -1,41 +1,28 @@
 // The canonical conversation → a Chat request body. Refuses what Chat cannot answer (several replies,
 // log probabilities), names what it drops, and sends no value the caller did not give.
 
-import type { ConversationRequest, JsonObject, OutputFormat, Reasoning } from "#wire";
+import {
+  type ConversationRequest,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type OutputFormat,
+} from "#wire";
 import { UnsupportedParameter } from "../../errors.ts";
-import type { Target } from "../format.ts";
+import type { RefusedField, Target } from "../format.ts";
 import { encodeMessages } from "./message-encoder.ts";
-import { encodeTools } from "./tool-encoder.ts";
+import { encodeReasoning } from "./reasoning-control.ts";
+import { encodeTools, isForced } from "./tool-encoder.ts";
 
 /** Most `stop` sequences Chat Completions takes. */
 export const MAX_STOP_SEQUENCES = 4;
 
-/** Largest thinking budget, in tokens, that still counts as each effort. */
-const EFFORT_BY_BUDGET = [
-  [2_048, "low"],
-  [8_192, "medium"],
-] as const;
-
-function encodeReasoning(
-  { effort, budgetTokens, isDisabled }: Reasoning,
-  path: string,
-  target: Target,
-) {
-  if (effort !== undefined) return { reasoning_effort: effort };
-  if (isDisabled) {
-    // Models without reasoning refuse the field, and of the others only some know "none".
-    target.losses.add(path, "the model decides whether to think");
-    return {};
-  }
-  if (budgetTokens === undefined) return {};
-  target.losses.add(path, "thinking budget became an effort level");
-  const level = EFFORT_BY_BUDGET.find(([budget]) => budgetTokens <= budget)?.[1] ?? "high";
-  return { reasoning_effort: level };
-}
-
-function encodeOutput(output: OutputFormat): JsonObject {
+function encodeOutput(output: OutputFormat, path: string, { quirks }: Target): JsonObject {
   if (output.kind === "text") return {};
   if (output.kind === "json_object") return { response_format: { type: "json_object" } };
+  if (quirks.hasNoJsonSchema) {
+    throw new UnsupportedParameter(path, "the upstream knows no JSON schema; ask for json_object");
+  }
   const { name = "response", description, schema, strict } = output;
   return {
     response_format: {
@@ -84,32 +71,79 @@ function encodeLimit(request: ConversationRequest, { quirks, maxOutputTokens, lo
 
 const TIERS: Readonly<Record<string, string>> = { standard_only: "default", standard: "default" };
 
-function encodeSampling(request: ConversationRequest): JsonObject {
+function encodeSampling(request: ConversationRequest, { quirks }: Target): JsonObject {
   const { temperature, topP, stop, seed, frequencyPenalty, presencePenalty, logitBias } = request;
   return {
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { top_p: topP }),
     ...(stop !== undefined && stop.length > 0 && { stop: [...stop] }),
-    ...(seed !== undefined && { seed }),
+    ...(seed !== undefined && { [quirks.seedField ?? "seed"]: seed }),
     ...(frequencyPenalty !== undefined && { frequency_penalty: frequencyPenalty }),
     ...(presencePenalty !== undefined && { presence_penalty: presencePenalty }),
     ...(logitBias && { logit_bias: logitBias }),
   };
 }
 
+/** What a host refuses to be told, by the request's own name; true when leaving it out changes the answer. */
+const REFUSABLE: Readonly<Record<RefusedField, readonly [name: string, shapesAnswer: boolean]>> = {
+  frequency_penalty: ["frequencyPenalty", true],
+  logit_bias: ["logitBias", true],
+  parallel_tool_calls: ["parallelToolCalls", false],
+  presence_penalty: ["presencePenalty", true],
+  prompt_cache_key: ["promptCacheKey", false],
+  seed: ["seed", false],
+  service_tier: ["serviceTier", false],
+  user: ["user", false],
+  verbosity: ["verbosity", false],
+};
+
+/** A penalty of nothing, a bias towards nothing. */
+function isNeutral(value: Json): boolean {
+  return value === 0 || (isJsonObject(value) && Object.keys(value).length === 0);
+}
+
+function withoutRefused(
+  body: JsonObject,
+  request: ConversationRequest,
+  target: Target,
+): JsonObject {
+  for (const field of target.quirks.refusedFields ?? []) {
+    const value = body[field];
+    if (value === undefined) continue;
+    const [name, shapesAnswer] = REFUSABLE[field];
+    const path = request.paths[name] ?? field;
+    delete body[field];
+    if (!shapesAnswer) target.losses.add(path, "the upstream refuses it");
+    else if (!isNeutral(value)) throw new UnsupportedParameter(path, "the upstream refuses it");
+  }
+  return body;
+}
+
+/** How to think; not at all where the host would refuse the forced tool for it. */
+function reasoningOf(request: ConversationRequest, { quirks, losses }: Target) {
+  const { reasoning, toolChoice, tools, paths } = request;
+  const mustNot = quirks.forcesToolsUnthinking && toolChoice && isForced(toolChoice);
+  if (!mustNot || tools.length === 0) return reasoning;
+  if (reasoning && !reasoning.isDisabled) {
+    losses.add(paths["reasoning"] ?? "reasoning_effort", "not beside a forced tool");
+  }
+  return { isDisabled: true };
+}
+
 /** The body for the upstream; the same request always gives the same bytes. */
 export function encodeRequest(request: ConversationRequest, target: Target): JsonObject {
   checkRefusals(request);
   noteLosses(request, target);
-  const { reasoning, output, verbosity, serviceTier: tier, user, promptCacheKey, paths } = request;
-  return {
+  const reasoning = reasoningOf(request, target);
+  const { output, verbosity, serviceTier: tier, user, promptCacheKey, paths } = request;
+  const body: JsonObject = {
     model: target.model,
     messages: encodeMessages(request, target),
     ...encodeTools(request, target),
     ...encodeLimit(request, target),
-    ...encodeSampling(request),
+    ...encodeSampling(request, target),
     ...(reasoning && encodeReasoning(reasoning, paths["reasoning"] ?? "reasoning_effort", target)),
-    ...(output && encodeOutput(output)),
+    ...(output && encodeOutput(output, paths["output"] ?? "response_format", target)),
     ...(verbosity !== undefined && { verbosity }),
     ...(tier !== undefined && { service_tier: TIERS[tier] ?? tier }),
     ...(user !== undefined && { user }),
@@ -117,4 +151,5 @@ export function encodeRequest(request: ConversationRequest, target: Target): Jso
     // Usage is always metered, whether the caller sees it or not.
     ...(request.isStream && { stream: true, stream_options: { include_usage: true } }),
   };
+  return withoutRefused(body, request, target);
 }

@@ -17,6 +17,7 @@ import { decodeAnnotation } from "./citations.ts";
 import { decodeStreamError, isErrorBody } from "./errors.ts";
 import { decodeFinishReason } from "./finish-reason.ts";
 import { detailText, isSummary } from "./reasoning-details.ts";
+import { type ThinkPiece, ThinkTags } from "./think-tags.ts";
 import { ToolCallQueue } from "./tool-call-queue.ts";
 import { readUsage } from "./usage.ts";
 
@@ -46,6 +47,7 @@ export class ChatStreamDecoder implements StreamDecoder {
   readonly #context: UpstreamContext;
   readonly #writer: BlockWriter;
   readonly #tools: ToolCallQueue;
+  readonly #thinkTags: ThinkTags | undefined;
   /** Text that came while a tool call was open; it follows the calls. */
   #held: { kind: TextKind; text: string; isRaw: boolean }[] = [];
   #id = "";
@@ -62,12 +64,14 @@ export class ChatStreamDecoder implements StreamDecoder {
   constructor(emit: EmitReplyEvent, context: UpstreamContext) {
     this.#emit = emit;
     this.#context = context;
+    this.#thinkTags = context.quirks?.hasThinkTags ? new ThinkTags() : undefined;
     this.#writer = new BlockWriter(emit, context.provider);
     this.#tools = new ToolCallQueue(this.#writer, (position) => this.#newToolId(position));
   }
 
-  /** Reasoning details and sources are collected beside the text they come with. */
+  /** Reasoning details and sources are collected beside the text they come with; a tag may come in pieces. */
   isPlainDelta(data: string): boolean {
+    if (this.#thinkTags && !this.#thinkTags.isSettled) return false;
     return !data.includes('"reasoning_details"') && !data.includes('"annotations"');
   }
 
@@ -153,7 +157,7 @@ export class ChatStreamDecoder implements StreamDecoder {
   #delta(delta: JsonObject): void {
     this.#reasoning(delta);
     const { content, refusal, annotations, tool_calls: calls, function_call: legacy } = delta;
-    if (typeof content === "string") this.#text("text", content);
+    if (typeof content === "string") this.#content(content);
     else if (Array.isArray(content)) this.#contentParts(content);
     if (Array.isArray(annotations)) this.#annotations(annotations);
     this.#text("refusal", nonEmpty(refusal));
@@ -176,6 +180,16 @@ export class ChatStreamDecoder implements StreamDecoder {
     const shown = this.#hasPlainReasoning ? text : items.map(detailText).join("");
     this.#text("thinking", shown, !isSummary(items));
     for (const item of items) this.#writer.addDetail(item);
+  }
+
+  #content(text: string): void {
+    // A host that has a field for reasoning does not write it into the text as well.
+    if (!this.#thinkTags || this.#hasPlainReasoning) return this.#text("text", text);
+    for (const piece of this.#thinkTags.push(text)) this.#piece(piece);
+  }
+
+  #piece({ kind, text }: ThinkPiece): void {
+    this.#text(kind, text, kind === "thinking");
   }
 
   /** Mistral's content arrays: `text` and `thinking` parts. */
@@ -204,6 +218,7 @@ export class ChatStreamDecoder implements StreamDecoder {
 
   #finish(): void {
     this.#start();
+    for (const piece of this.#thinkTags?.end() ?? []) this.#piece(piece);
     if (!this.#tools.end()) return this.#failAs("nameless");
     for (const { kind, text, isRaw } of this.#held) this.#writer.write(kind, text, isRaw);
     const lostCitations = this.#writer.end();

@@ -29,6 +29,18 @@ function encodeTool(tool: Tool, index: number, target: Target): JsonObject {
   return { type: "custom", custom: { ...head, ...(format && { format }) } };
 }
 
+/** Tools with one `strict` for all of them, where the host insists: the lenient one, which every schema meets. */
+function evenStrictness(tools: readonly Tool[], target: Target): readonly Tool[] {
+  if (!target.quirks.wantsOneStrictness) return tools;
+  const isStrict = (tool: Tool) => tool.kind === "function" && tool.strict === true;
+  if (!tools.some(isStrict) || tools.every(isStrict)) return tools;
+  return tools.map((tool, index) => {
+    if (!isStrict(tool)) return tool;
+    target.losses.add(`${tool.path ?? `tools[${index}]`}.strict`, "not all tools are strict");
+    return { ...tool, strict: false };
+  });
+}
+
 function reference(name: string, tools: readonly Tool[]): JsonObject {
   const isFreeform = tools.some((tool) => tool.kind === "freeform" && tool.name === name);
   return isFreeform
@@ -48,7 +60,18 @@ function allowedTools(request: ConversationRequest, target: Target): readonly To
   return tools.filter((tool) => tool.kind === "hosted" || toolChoice.names.includes(tool.name));
 }
 
-function encodeChoice(choice: ToolChoice, tools: readonly Tool[], target: Target) {
+/** True when the choice leaves the model no answer but a call. */
+export function isForced(choice: ToolChoice): boolean {
+  const { mode } = choice;
+  return mode === "required" || mode === "tool" || (mode === "allowed" && choice.isRequired);
+}
+
+function encodeChoice(request: ConversationRequest, choice: ToolChoice, target: Target) {
+  const { tools } = request;
+  if (isForced(choice) && target.quirks.hasNoForcedTools) {
+    target.losses.add(request.paths["toolChoice"] ?? "tool_choice", "the upstream forces no tool");
+    return "auto";
+  }
   if (choice.mode === "tool") return reference(choice.name, tools);
   if (choice.mode !== "allowed") return choice.mode;
   const mode = choice.isRequired ? "required" : "auto";
@@ -68,8 +91,8 @@ export function encodeTools(request: ConversationRequest, target: Target): JsonO
   const { toolChoice, parallelToolCalls } = request;
   return {
     ...searchField,
-    tools: tools.map((tool, index) => encodeTool(tool, index, target)),
-    ...(toolChoice && { tool_choice: encodeChoice(toolChoice, tools, target) }),
+    tools: evenStrictness(tools, target).map((tool, index) => encodeTool(tool, index, target)),
+    ...(toolChoice && { tool_choice: encodeChoice(request, toolChoice, target) }),
     ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
   };
 }
