@@ -38,9 +38,13 @@ import { OWNER } from "./pipeline/caller.ts";
 import { SingleRouter } from "./pipeline/route.ts";
 import { logSettlement, type ObserveUse, tellBroker } from "./pipeline/observers.ts";
 import { builtInProviders } from "./providers/index.ts";
-import { describeProvider, type ProviderConfig } from "./providers/operator.ts";
+import {
+  describeProvider,
+  ProviderConfigError,
+  type ProviderConfig,
+} from "./providers/operator.ts";
 import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
-import type { Provider } from "./providers/provider.ts";
+import { baseUrlFrom, type Provider } from "./providers/provider.ts";
 import { simulatorsOfOneFormat } from "./providers/simulator.ts";
 import { createGatewayApp, refusedResponse } from "./server.ts";
 
@@ -144,7 +148,10 @@ function newId(): string {
   return randomUUID().replaceAll("-", "").slice(0, 24);
 }
 
-/** Built-in providers with the operator's overrides, then the operator's own. Throws for an incomplete one. */
+/**
+ * Built-in providers with the operator's overrides, then the operator's own; of those that are only served on demand,
+ * the demanded ones. Throws for an incomplete one.
+ */
 export function listProviders(
   overrides: Readonly<Record<string, ProviderConfig>>,
   env: Environment,
@@ -155,11 +162,29 @@ export function listProviders(
   );
   const known = hasSimulator ? [...builtIn, ...simulatorsOfOneFormat] : builtIn;
   const ids = new Set(known.map((provider) => provider.id));
-  const described = known.map((provider) => withOverrides(provider, overrides[provider.id], env));
+  const described = known
+    .filter((provider) => isAskedFor(provider, overrides[provider.id], env))
+    .map((provider) => withOverrides(provider, overrides[provider.id], env));
   const own = Object.entries(overrides)
     .filter(([id]) => !ids.has(id))
     .map(([id, config]) => describeProvider(id, config, undefined));
   return [...described, ...own];
+}
+
+function isAskedFor(
+  provider: Provider,
+  config: ProviderConfig | undefined,
+  env: Environment,
+): boolean {
+  const { id, name, isServedWith, baseUrlEnv } = provider;
+  if (isServedWith === undefined || baseUrlFrom(provider, env) !== undefined) return true;
+  if (config !== undefined && isServedWith === "address" && config.baseUrl === undefined) {
+    const variable = baseUrlEnv ? `, or ${baseUrlEnv} set` : "";
+    throw new ProviderConfigError(
+      `providers.${id}: baseUrl missing. ${name} has no address of its own: it must be given${variable}.`,
+    );
+  }
+  return config !== undefined;
 }
 
 // The vendor's variable is more specific to this run than a file, so it wins, as it does in the vendor's SDK.
@@ -169,6 +194,12 @@ function withOverrides(
   env: Environment,
 ): Provider {
   const described = config ? describeProvider(provider.id, config, provider) : provider;
-  const url = provider.baseUrlEnv ? env[provider.baseUrlEnv] : undefined;
-  return url ? { ...described, baseUrl: url } : described;
+  const baseUrl = baseUrlFrom(provider, env);
+  if (baseUrl === undefined) return described;
+  if (provider.isServedWith && !URL.canParse(baseUrl)) {
+    throw new ProviderConfigError(
+      `${provider.baseUrlEnv}: "${baseUrl}" is no http or https URL; ${provider.name} would be called there.`,
+    );
+  }
+  return { ...described, baseUrl };
 }

@@ -13,7 +13,7 @@ import {
 import { UpstreamFailed } from "../errors.ts";
 import { formats } from "../formats/index.ts";
 import type { Provider } from "../providers/provider.ts";
-import { upstreamUrl } from "../providers/provider.ts";
+import { callHeaders, callUrl } from "../providers/provider.ts";
 import { callerHeaders, crossingQuery, upstreamHeaders } from "./crossing-headers.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Lease } from "./lease.ts";
@@ -41,6 +41,8 @@ export interface DispatchParts {
 export interface Dispatch {
   readonly provider: Provider;
   readonly format: FormatId;
+  /** Id as the upstream knows it. */
+  readonly model: string;
   readonly body: string | Uint8Array;
   readonly isStream: boolean;
   readonly lease: Lease;
@@ -70,7 +72,7 @@ export class UpstreamRefused extends UpstreamFailed {
 
 /** Sends and returns a 2xx answer; throws UpstreamFailed or UpstreamRefused for anything else. */
 export async function dispatch(
-  { provider, format, body, isStream, lease }: Dispatch,
+  { provider, format, model, body, isStream, lease }: Dispatch,
   exchange: Exchange,
   { outbound, limits, observeLimits }: DispatchParts,
 ): Promise<OutboundResponse> {
@@ -79,10 +81,12 @@ export async function dispatch(
   const crossing = { format, isSameFormat, isSimulated, isStream };
   const request = {
     url:
-      upstreamUrl(provider.baseUrl, format) + (isSameFormat ? crossingQuery(exchange.query) : ""),
+      callUrl(provider, { format, model }) +
+      (isSameFormat && format === "messages" ? crossingQuery(exchange.query) : ""),
     method: "POST",
     headers: {
       ...upstreamHeaders(exchange.headers, crossing),
+      ...callHeaders(provider, body, format),
       ...(lease.key !== "" && provider.authorize(lease.key, format)),
     },
     body,

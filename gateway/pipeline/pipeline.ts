@@ -3,14 +3,7 @@
 // written anywhere.
 
 import { JsonScanError, readJson, scanJson, type JsonScan } from "#platform";
-import {
-  isJsonObject,
-  parseJson,
-  type FormatId,
-  type Json,
-  type JsonObject,
-  type Usage,
-} from "#wire";
+import { isJsonObject, parseJson, type Json, type JsonObject, type Usage } from "#wire";
 import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { Format, ReplyContext } from "../formats/format.ts";
 import { formats } from "../formats/index.ts";
@@ -177,9 +170,9 @@ function invalidJson(error: unknown): unknown {
 }
 
 /** The caller's own dialect where the upstream speaks it, else the upstream's first. */
-function upstreamFormat(caller: Format, { provider }: CatalogModel): Format {
-  const spoken: readonly FormatId[] = provider.formats;
-  return spoken.includes(caller.id) ? caller : formats[provider.formats[0]];
+function upstreamFormat(caller: Format, { provider, model }: CatalogModel): Format {
+  const spoken = provider.formatsOf?.(model.id) ?? provider.formats;
+  return spoken.includes(caller.id) ? caller : formats[spoken[0]];
 }
 
 function replyContext(
@@ -203,7 +196,14 @@ async function sameFormat(context: Context): Promise<Response> {
   if (!model) throw new Error("readHead guarantees the field");
   const alias = { asked: asked.model, sent: target.model.id };
   const body = sameFormatBody(bytes, model, { ...alias, format: to });
-  const call = { provider: target.provider, format: to.id, body, isStream: asked.isStream, lease };
+  const call = {
+    provider: target.provider,
+    format: to.id,
+    model: target.model.id,
+    body,
+    isStream: asked.isStream,
+    lease,
+  };
   const response = await dispatch(call, exchange, parts);
   const n = valueAt(bytes, asked.scan, "n");
   const choices = typeof n === "number" ? n : 1;
@@ -225,6 +225,7 @@ async function translated(context: Context): Promise<Response> {
   const call = {
     provider: target.provider,
     format: to.id,
+    model: target.model.id,
     body: translation.body,
     isStream: asked.isStream,
     lease,
@@ -235,6 +236,7 @@ async function translated(context: Context): Promise<Response> {
     exchange,
     from: to,
     provider: target.provider.id,
+    quirks: target.provider.quirks,
     translation,
     reply: replyContext(context, translation),
     secret: lease.key,

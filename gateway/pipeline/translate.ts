@@ -10,7 +10,7 @@ import {
   type JsonObject,
 } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
-import type { Format, ReplyContext } from "../formats/format.ts";
+import type { Format, Quirks, ReplyContext } from "../formats/format.ts";
 import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { callerHeaders } from "./crossing-headers.ts";
@@ -62,6 +62,7 @@ interface Answer {
   readonly exchange: Exchange;
   readonly from: Format;
   readonly provider: string;
+  readonly quirks: Quirks;
   readonly translation: Translation;
   readonly reply: ReplyContext;
   /** The credential of the call; never shown to the caller. */
@@ -83,6 +84,7 @@ export async function translateReply(answer: Answer, onEnd: OnEnd): Promise<Resp
   const { response, exchange, from, provider, translation, reply: context } = answer;
   const decoded = from.decodeReply(await readWhole(response), {
     provider,
+    quirks: answer.quirks,
     losses: context.losses,
     newId: context.newId,
   });
@@ -133,7 +135,7 @@ export async function translateStream(
   const stream = createStreamTranslation({
     from,
     to: format,
-    upstream: { provider, losses: reply.losses, newId: reply.newId },
+    upstream: { provider, quirks: answer.quirks, losses: reply.losses, newId: reply.newId },
     reply,
     restore: translation.tools.restoreEvents,
     inputChars: translation.body.length,

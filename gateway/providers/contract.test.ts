@@ -1,12 +1,32 @@
 // What every upstream must declare; the list is walked, so a new one is tested by its line.
 
 import { describe, expect, test } from "bun:test";
+import { isLoopback } from "#platform";
+import type { Quirks } from "../formats/format.ts";
 import { formats } from "../formats/index.ts";
 import { builtInProviders } from "./index.ts";
-import { describeProvider, ProviderConfigError } from "./operator.ts";
-import { upstreamUrl, type Provider } from "./provider.ts";
+import { describeProvider, ProviderConfig, ProviderConfigError } from "./operator.ts";
+import { callUrl, upstreamUrl, type Provider } from "./provider.ts";
 
 const list: readonly Provider[] = builtInProviders;
+
+const KNOWN_QUIRKS: Readonly<Record<keyof Quirks, true>> = {
+  forcesToolsUnthinking: true,
+  hasLeadingSystemOnly: true,
+  hasLegacyMaxTokens: true,
+  hasNineCharToolIds: true,
+  hasNoDeveloperRole: true,
+  hasNoForcedTools: true,
+  hasNoFreeformTools: true,
+  hasNoJsonSchema: true,
+  hasNoNames: true,
+  hasThinkTags: true,
+  refusedFields: true,
+  seedField: true,
+  thinkingField: true,
+  wantsOneStrictness: true,
+  wantsReasoningContent: true,
+};
 
 describe.each(list.map((provider) => [provider.id, provider] as const))("%s", (_id, provider) => {
   test("has an id of its own that can stand before a slash", () => {
@@ -17,22 +37,59 @@ describe.each(list.map((provider) => [provider.id, provider] as const))("%s", (_
   test("speaks dialects that exist, at an address that fits them", () => {
     for (const format of provider.formats) {
       expect(formats[format]).toBeDefined();
-      const url = new URL(upstreamUrl(provider.baseUrl, format));
-      expect(url.protocol).toMatch(provider.answer ? /^http/ : /^https:$/);
+      const url = new URL(callUrl(provider, { format, model: "m" }));
+      const mayBeHttp = provider.answer !== undefined || isLoopback(url.hostname);
+      expect(url.protocol).toMatch(mayBeHttp ? /^http/ : /^https:$/);
       expect(url.pathname).toEndWith(
         { chat: "/chat/completions", responses: "/responses", messages: "/v1/messages" }[format],
       );
     }
   });
 
-  test("shows a key in one header, and only if it needs one", () => {
-    const shown = Object.values(provider.authorize("canary", provider.formats[0])).join();
-    expect(shown.includes("canary")).toBe(provider.needsKey);
+  test("shows a key in one header, and in no other part of a call", () => {
+    const headers = provider.authorize("canary", provider.formats[0]);
+    const shown = Object.entries(headers).filter(([, value]) => value.includes("canary"));
+    expect(shown).toHaveLength(provider.answer ? 0 : 1);
+    expect(Object.keys(headers)).toEqual(Object.keys(headers).map((name) => name.toLowerCase()));
   });
 
-  test("lists each model once", () => {
+  test("is served unasked only if it has an address of its own and wants a key", () => {
+    if (provider.isServedWith !== undefined || provider.answer) return;
+    expect(provider.needsKey).toBe(true);
+    expect(isLoopback(new URL(provider.baseUrl).hostname)).toBe(false);
+  });
+
+  test("has quirks that the codecs know", () => {
+    for (const name of Object.keys(provider.quirks)) expect(KNOWN_QUIRKS).toHaveProperty(name);
+  });
+
+  test("passes for no other vendor's client", () => {
+    const text = JSON.stringify(provider.headers ?? {}) + provider.baseUrl;
+    expect(text).not.toMatch(/vscode|copilot-chat|opencode|codex|claude-code|cursor|jetbrains/i);
+  });
+
+  test("speaks per model only what it speaks at all", () => {
+    for (const id of [...provider.models.map((model) => model.id), "gpt-5-codex", "gpt-5"]) {
+      for (const format of provider.formatsOf?.(id) ?? [])
+        expect(provider.formats).toContain(format);
+    }
+  });
+
+  test("claims bare model ids that nobody else does, its own among them", () => {
+    const { modelPattern } = provider;
+    if (!modelPattern) return;
+    const bare = provider.models.map((model) => model.id).filter((id) => !id.includes("/"));
+    for (const id of bare) {
+      expect(id).toMatch(modelPattern);
+      const claimants = list.filter((other) => other.modelPattern?.test(id));
+      expect(claimants.map((other) => other.id)).toEqual([provider.id]);
+    }
+  });
+
+  test("lists each model once, by an id that a request may hold", () => {
     const ids = provider.models.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
+    for (const id of ids) expect(id).toMatch(/^[\x21-\x7e]+$/);
   });
 });
 
@@ -52,6 +109,26 @@ describe("an operator's provider", () => {
       ...known,
       baseUrl: "http://h",
     });
+  });
+
+  test("adds headers to a known one, and sets none that the gateway sets", () => {
+    const copilot = list.find(({ id }) => id === "github-copilot");
+    const described = describeProvider(
+      "github-copilot",
+      { headers: { "copilot-integration-id": "house" } },
+      copilot,
+    );
+    expect(described.headers).toEqual({ ...copilot?.headers, "copilot-integration-id": "house" });
+    for (const name of ["authorization", "api-key", "host", "Content-Type", "user-agent", "a b"]) {
+      expect(ProviderConfig.safeParse({ headers: { [name]: "x" } }).success).toBe(false);
+    }
+    expect(ProviderConfig.safeParse({ headers: { "x-title": "a\r\nb" } }).success).toBe(false);
+  });
+
+  test("of a known id keeps its dialects per model only while it keeps its dialects", () => {
+    const copilot = list.find(({ id }) => id === "github-copilot");
+    expect(describeProvider("github-copilot", {}, copilot).formatsOf).toBeDefined();
+    expect(describeProvider("github-copilot", { api: "chat" }, copilot).formatsOf).toBeUndefined();
   });
 
   test("shows its key as its dialect does", () => {

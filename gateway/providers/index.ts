@@ -1,17 +1,45 @@
 // The list of built-in upstreams. To add one: a file beside these that exports a Provider, and a line here.
 
 import { anthropic } from "./anthropic.ts";
+import { azure } from "./azure.ts";
+import { cerebras } from "./cerebras.ts";
+import { cohere } from "./cohere.ts";
+import { deepseek } from "./deepseek.ts";
+import { fireworks } from "./fireworks.ts";
+import { githubCopilot } from "./github-copilot.ts";
 import { google } from "./google.ts";
+import { groq } from "./groq.ts";
+import { kimiCode } from "./kimi-code.ts";
+import { mistral } from "./mistral.ts";
+import { moonshot } from "./moonshot.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
+import { qwen } from "./qwen.ts";
 import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
+import { together } from "./together.ts";
+import { xai } from "./xai.ts";
+import { zai } from "./zai.ts";
 
 /** Every upstream that works without being described in the configuration. */
 export const builtInProviders = [
   anthropic,
+  azure,
+  cerebras,
+  cohere,
+  deepseek,
+  fireworks,
+  githubCopilot,
   google,
+  groq,
+  kimiCode,
+  mistral,
+  moonshot,
   openai,
   openrouter,
+  qwen,
+  together,
+  xai,
+  zai,
   simulator,
 ] as const satisfies readonly Provider[];

@@ -1,6 +1,7 @@
 // OpenRouter: many models behind one Chat endpoint. Its ids hold a slash (`vendor/model`), so they are
 // always asked for as `openrouter/vendor/model`.
 
+import { COMPATIBLE } from "./compatible.ts";
 import { bearer, type Provider } from "./provider.ts";
 
 /** openrouter.ai with an API key. */
@@ -9,7 +10,8 @@ export const openrouter: Provider = {
   name: "OpenRouter",
   formats: ["chat"],
   baseUrl: "https://openrouter.ai/api/v1",
-  quirks: { hasLegacyMaxTokens: true, hasNoDeveloperRole: true, hasNoFreeformTools: true },
+  baseUrlEnv: "OPENROUTER_BASE_URL",
+  quirks: { ...COMPATIBLE, thinkingField: "reasoning" },
   takesUnlistedModels: true,
   needsKey: true,
   authorize: bearer,

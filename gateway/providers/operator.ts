@@ -2,7 +2,7 @@
 // own files reach this code; a project's `.parley/config.yml` may not set `providers` (a destination).
 
 import { z } from "zod";
-import type { Quirks } from "../formats/format.ts";
+import { COMPATIBLE } from "./compatible.ts";
 import { bearer, type ModelInfo, type Provider } from "./provider.ts";
 
 const ModelConfig = z.strictObject({
@@ -16,6 +16,18 @@ const ModelConfig = z.strictObject({
     .describe("What it takes."),
 });
 
+/** Headers that show a key, frame a message or name a client other than this one are not the operator's to set. */
+const RESERVED_HEADERS =
+  /^(authorization|proxy-.*|x-api-key|api-key|cookie|host|connection|content-.*|accept.*|transfer-encoding|te|upgrade|user-agent)$/;
+
+const HeadersConfig = z.record(
+  z
+    .string()
+    .regex(/^[a-z0-9-]+$/, "a header's name here is lower-case letters, digits and -")
+    .refine((name) => !RESERVED_HEADERS.test(name), "the gateway sets this header itself"),
+  z.string().regex(/^[\x20-\x7e]*$/, "a header's value is printable ASCII"),
+);
+
 /** One entry of `providers` in the configuration. */
 export const ProviderConfig = z.strictObject({
   api: z
@@ -26,7 +38,7 @@ export const ProviderConfig = z.strictObject({
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })
     .optional()
     .describe(
-      "With /v1 for chat and responses, without for messages; a new provider needs it. ANTHROPIC_BASE_URL and OPENAI_BASE_URL override those two.",
+      "With /v1 for chat and responses, without for messages; a new provider needs it. The provider's own variable, such as OPENAI_BASE_URL, overrides it.",
     ),
   apiKey: z
     .string()
@@ -34,6 +46,9 @@ export const ProviderConfig = z.strictObject({
     .meta({ writeOnly: true })
     .optional()
     .describe("A literal, the name of an environment variable, or !command."),
+  headers: HeadersConfig.optional().describe(
+    "Sent with every call to it, e.g. copilot-integration-id; no place for keys.",
+  ),
   models: z.array(ModelConfig).optional().describe("Its models; only these are served then."),
 });
 export type ProviderConfig = z.infer<typeof ProviderConfig>;
@@ -49,13 +64,6 @@ export class ProviderConfigError extends Error {
   readonly code = "provider_config_incomplete";
 }
 
-// What a compatible host can be trusted to lack unless its own descriptor says otherwise.
-const COMPATIBLE: Quirks = {
-  hasLegacyMaxTokens: true,
-  hasNoDeveloperRole: true,
-  hasNoFreeformTools: true,
-};
-
 /** The effective provider for one entry: `known` overridden, or a new one described whole. */
 export function describeProvider(
   id: string,
@@ -64,10 +72,12 @@ export function describeProvider(
 ): Provider {
   const models = config.models?.map(toModelInfo);
   if (known) {
+    const { formatsOf, ...rest } = known;
     return {
-      ...known,
-      ...(config.api && { formats: [config.api] as const }),
+      ...rest,
+      ...(config.api ? { formats: [config.api] as const } : formatsOf && { formatsOf }),
       ...(config.baseUrl !== undefined && { baseUrl: config.baseUrl }),
+      ...(config.headers && { headers: { ...known.headers, ...config.headers } }),
       ...(models && { models, takesUnlistedModels: false }),
     };
   }
@@ -82,6 +92,7 @@ export function describeProvider(
     name: id,
     formats: [config.api],
     baseUrl: config.baseUrl,
+    ...(config.headers && { headers: config.headers }),
     quirks: config.api === "chat" ? COMPATIBLE : {},
     models: models ?? [],
     takesUnlistedModels: !models,

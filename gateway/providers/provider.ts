@@ -1,8 +1,8 @@
 // The contract of an upstream: where it is, which dialects it speaks, how a key is shown to it, which
 // models it is known to have. A provider holds no credential and opens no connection.
 
-import type { FormatId } from "#wire";
-import type { OutboundRequest, OutboundResponse } from "#platform";
+import { isJsonObject, parseJson, type FormatId, type JsonObject } from "#wire";
+import type { Environment, OutboundRequest, OutboundResponse } from "#platform";
 import type { Quirks } from "../formats/format.ts";
 
 /** What the gateway knows of a model; absent means unknown, never a guess. */
@@ -15,6 +15,13 @@ export interface ModelInfo {
   readonly input?: readonly ("text" | "image" | "audio" | "document")[];
 }
 
+/** What the address of a call may depend on. */
+export interface UpstreamCall {
+  readonly format: FormatId;
+  /** Id as the upstream knows it. */
+  readonly model: string;
+}
+
 /** An upstream; to add one: a file here that exports it and a line in index.ts. */
 export interface Provider {
   /** Lower-case id: prefix of `provider/model`, and `provider` of a broker credential. */
@@ -22,10 +29,14 @@ export interface Provider {
   readonly name: string;
   /** Dialects it speaks; a caller of another dialect is translated to the first. */
   readonly formats: readonly [FormatId, ...FormatId[]];
+  /** Dialects of one model, where not every model speaks all of them. */
+  readonly formatsOf?: (model: string) => readonly [FormatId, ...FormatId[]];
   /** With /v1 where it speaks chat or responses, without where it speaks messages. */
   readonly baseUrl: string;
   /** Environment variable that overrides baseUrl, as the vendor's own SDK has it. */
   readonly baseUrlEnv?: string;
+  /** True when that variable names a host, as `127.0.0.1:11434`, and the path stays the provider's own. */
+  readonly isHostVariable?: true;
   readonly quirks: Quirks;
   readonly models: readonly ModelInfo[];
   /** Bare model ids that belong here although they are not listed. */
@@ -36,10 +47,36 @@ export interface Provider {
   readonly needsKey: boolean;
   /** True when an OAuth grant's access token is shown just as an API key is. */
   readonly takesGrants?: true;
+  /**
+   * When it is served at all: with an entry of the operator's (or its variable) only, or only when that says where it
+   * is, because it has no address of its own. Absent: always.
+   */
+  readonly isServedWith?: "entry" | "address";
+  /** Sent with every call; the operator's own come on top. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Headers that show the key, in the dialect's manner. */
   authorize(key: string, format: FormatId): Readonly<Record<string, string>>;
+  /** Headers that say what a call is about, from its body. */
+  readonly describeCall?: (body: JsonObject, format: FormatId) => Readonly<Record<string, string>>;
+  /** Where a call goes, for hosts whose path is not just the dialect's. */
+  readonly address?: (baseUrl: string, call: UpstreamCall) => string;
   /** Answers in-process instead of over the network (the simulator). */
   readonly answer?: (request: OutboundRequest, format: FormatId) => Promise<OutboundResponse>;
+}
+
+/** The address that the provider's variable gives it; undefined when it is not set. */
+export function baseUrlFrom(
+  { baseUrl, baseUrlEnv, isHostVariable }: Provider,
+  env: Environment,
+): string | undefined {
+  const given = baseUrlEnv ? env[baseUrlEnv]?.trim() : undefined;
+  if (!given || !isHostVariable) return given || undefined;
+  const url = URL.parse(/^https?:\/\//.test(given) ? given : `http://${given}`);
+  if (!url) return given;
+  // A server's own variable says where it listens; "everywhere" is no address to call.
+  if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
+  if (url.pathname === "/") url.pathname = new URL(baseUrl).pathname;
+  return url.href;
 }
 
 /** Path of each dialect behind a base URL of the form Provider.baseUrl describes. */
@@ -55,6 +92,23 @@ export function upstreamUrl(baseUrl: string, format: FormatId): string {
   // A messages base URL is written without /v1 (Anthropic's SDK convention); both are understood.
   const root = format === "messages" ? base.replace(/\/v1$/, "") : base;
   return root + UPSTREAM_PATHS[format];
+}
+
+/** The URL a call to `provider` goes to. */
+export function callUrl({ baseUrl, address }: Provider, call: UpstreamCall): string {
+  return address ? address(baseUrl, call) : upstreamUrl(baseUrl, call.format);
+}
+
+/** The provider's own headers for a call with this body. */
+export function callHeaders(
+  { headers, describeCall }: Provider,
+  body: string | Uint8Array,
+  format: FormatId,
+): Readonly<Record<string, string>> {
+  if (!describeCall) return headers ?? {};
+  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+  const parsed = parseJson(text);
+  return { ...headers, ...(isJsonObject(parsed) && describeCall(parsed, format)) };
 }
 
 /** `Authorization: Bearer`, as every dialect but Messages shows a key. */

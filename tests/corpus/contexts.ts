@@ -3,6 +3,7 @@
 import type { ConversationRequest } from "#wire";
 import type { ReplyContext, UpstreamContext } from "../../gateway/formats/format.ts";
 import { Losses } from "../../gateway/formats/losses.ts";
+import { quirksOf } from "./hosts.ts";
 
 /** The model id that clients of the corpus ask for; no recording has it. */
 export const ALIAS = "parley/corpus";
@@ -34,7 +35,7 @@ export function replyContext(request: ConversationRequest): ReplyContext {
   };
 }
 
-/** The upstream that recordings came from. */
-export function upstreamContext(): UpstreamContext {
-  return { provider: "recorded", losses: new Losses() };
+/** The upstream that the recording of this name came from; without one, a host like the dialect's owner. */
+export function upstreamContext(name = ""): UpstreamContext {
+  return { provider: "recorded", quirks: quirksOf(name), losses: new Losses() };
 }

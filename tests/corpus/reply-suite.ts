@@ -17,7 +17,7 @@ export function* checkReply(recorded: RecordedCase, from: Format, to: Format): I
   const crossing = { from: from.id, to: to.id, isStream: false };
   let body: unknown;
   try {
-    const reply: Reply = from.decodeReply(readBody(recorded), upstreamContext());
+    const reply: Reply = from.decodeReply(readBody(recorded), upstreamContext(recorded.name));
     body = to.encodeReply(reply, replyContext(plainRequest()));
   } catch (error) {
     const mayFail = source.error !== undefined || source.stop === "pause";

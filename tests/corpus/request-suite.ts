@@ -6,6 +6,7 @@ import { InvalidRequest } from "../../gateway/errors.ts";
 import type { Format } from "../../gateway/formats/format.ts";
 import { Losses } from "../../gateway/formats/losses.ts";
 import { adaptTools } from "../../gateway/pipeline/tool-adaptation.ts";
+import type { Provider } from "../../gateway/providers/provider.ts";
 import { checkToolPairs } from "../../gateway/pipeline/turn-order.ts";
 import type { Broken } from "./conservation.ts";
 import type { RecordedRequest } from "./corpus.ts";
@@ -13,12 +14,21 @@ import type { RecordedRequest } from "./corpus.ts";
 /** How requests fared: "taken", or the code of the refusal. */
 export type Tally = Map<string, number>;
 
+/** The host a request is written for, and what its body must hold besides. */
+export interface Host {
+  readonly host: Pick<Provider, "id" | "quirks">;
+  readonly obey: (body: JsonObject) => Iterable<Broken>;
+}
+
+const ANY_HOST: Host = { host: { id: "recorded", quirks: {} }, obey: () => [] };
+
 /** Everything that does not hold when `recorded` goes to an upstream of `to`. */
 export function* checkRequest(
   recorded: RecordedRequest,
   from: Format,
   to: Format,
   tally: Tally,
+  { host, obey }: Host = ANY_HOST,
 ): Iterable<Broken> {
   const count = (key: string) => tally.set(key, (tally.get(key) ?? 0) + 1);
   const losses = new Losses();
@@ -26,7 +36,7 @@ export function* checkRequest(
   let body: JsonObject;
   try {
     request = from.decodeRequest(recorded.body, { losses });
-    body = encode(request, to, losses);
+    body = encode(request, to, losses, host);
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;
     count(error.code);
@@ -39,6 +49,7 @@ export function* checkRequest(
     return;
   }
   count("taken");
+  yield* obey(body);
   try {
     yield* compare(request, to.decodeRequest(body, { losses: new Losses() }), losses);
   } catch (error) {
@@ -47,15 +58,20 @@ export function* checkRequest(
   }
 }
 
-function encode(request: ConversationRequest, to: Format, losses: Losses): JsonObject {
+function encode(
+  request: ConversationRequest,
+  to: Format,
+  losses: Losses,
+  { id, quirks }: Host["host"],
+): JsonObject {
   checkToolPairs(request);
-  const upstream = { format: to.id, quirks: {} };
+  const upstream = { format: to.id, quirks };
   const adapted = adaptTools(request, upstream, { hostedTools: "drop", losses });
   return to.encodeRequest(adapted.request, {
-    provider: "recorded",
+    provider: id,
     model: "upstream-model",
     maxOutputTokens: 64_000,
-    quirks: {},
+    quirks,
     losses,
   });
 }

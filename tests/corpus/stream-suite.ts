@@ -19,7 +19,7 @@ import { inReads, MAX_SINGLE_BYTE_BODY } from "../scripted-upstream.ts";
 /** Everything that does not hold when `recorded` is streamed to a client of `to`. */
 export function* checkStream(recorded: RecordedCase, from: Format, to: Format): Iterable<Broken> {
   const source = grammars[from.id].readStream(new TextDecoder().decode(recorded.body));
-  const output = translate(recorded.body, { from, to });
+  const output = translate(recorded, { from, to });
   yield* violations(output, to, { includeUsage: true });
   const isMarked = output.includes(`: ${USAGE_HEADER}: ${ESTIMATED}`);
   const isFinished = !grammars[to.id].readStream(output).error;
@@ -31,11 +31,11 @@ export function* checkStream(recorded: RecordedCase, from: Format, to: Format): 
   }
   if (to.id === "chat") {
     const silent = { includeUsage: false };
-    yield* violations(translate(recorded.body, { from, to, ...silent }), to, silent);
+    yield* violations(translate(recorded, { from, to, ...silent }), to, silent);
   }
   for (const readBytes of [1, 37]) {
     if (readBytes === 1 && recorded.body.length > MAX_SINGLE_BYTE_BODY) continue;
-    if (translate(recorded.body, { from, to, readBytes }) !== output) {
+    if (translate(recorded, { from, to, readBytes }) !== output) {
       yield { invariant: "reads", detail: `reads of ${readBytes} bytes give another answer` };
     }
   }
@@ -59,11 +59,11 @@ interface Lane {
 }
 
 function translate(
-  body: Uint8Array<ArrayBuffer>,
+  { name, body }: RecordedCase,
   { from, to, readBytes = body.length, includeUsage = true }: Lane,
 ): string {
   const reply = replyContext(plainRequest({ includeUsage }));
-  const translation = createStreamTranslation({ from, to, upstream: upstreamContext(), reply });
+  const translation = createStreamTranslation({ from, to, upstream: upstreamContext(name), reply });
   const pieces = inReads(body, readBytes).map((bytes) => translation.push(bytes));
   return pieces.join("") + translation.end();
 }
@@ -100,7 +100,10 @@ function* unlikeWhole(
 
 function gather(recorded: RecordedCase, from: Format): ReplyAssembler {
   const assembler = new ReplyAssembler();
-  const decoder = from.createStreamDecoder((event) => assembler.push(event), upstreamContext());
+  const decoder = from.createStreamDecoder(
+    (event) => assembler.push(event),
+    upstreamContext(recorded.name),
+  );
   for (const frame of readFrames(new TextDecoder().decode(recorded.body))) {
     if (frame.unknownField !== undefined) decoder.line?.(frame.unknownField, frame.data);
     else decoder.event(frame.event, frame.data);

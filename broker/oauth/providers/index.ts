@@ -3,6 +3,7 @@
 
 import { ProviderDescriptor, type ProviderDescriptorInput } from "../descriptor.ts";
 import { anthropic } from "./anthropic.ts";
+import { azure } from "./azure.ts";
 import { cerebras } from "./cerebras.ts";
 import { cohere } from "./cohere.ts";
 import { deepseek } from "./deepseek.ts";
@@ -41,6 +42,7 @@ export const builtInDescriptions: readonly ProviderDescriptorInput[] = [
   fireworks,
   cerebras,
   cohere,
+  azure,
   githubCopilot,
   gitlabDuo,
   kimiCode,

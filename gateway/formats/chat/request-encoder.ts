@@ -84,21 +84,25 @@ function encodeSampling(request: ConversationRequest, { quirks }: Target): JsonO
   };
 }
 
-/** What a host refuses to be told, by the request's own name; true when leaving it out changes the answer. */
-const REFUSABLE: Readonly<Record<RefusedField, readonly [name: string, shapesAnswer: boolean]>> = {
-  frequency_penalty: ["frequencyPenalty", true],
-  logit_bias: ["logitBias", true],
-  parallel_tool_calls: ["parallelToolCalls", false],
-  presence_penalty: ["presencePenalty", true],
-  prompt_cache_key: ["promptCacheKey", false],
-  seed: ["seed", false],
-  service_tier: ["serviceTier", false],
-  user: ["user", false],
-  verbosity: ["verbosity", false],
+/** What leaving a field out does: nothing anyone notices, something that is named, or another answer. */
+type Weight = "none" | "named" | "answer";
+
+/** What a host may refuse to be told: the request's own name for it, and what it weighs. */
+const REFUSABLE: Readonly<Record<RefusedField, readonly [name: string, weight: Weight]>> = {
+  frequency_penalty: ["frequencyPenalty", "answer"],
+  logit_bias: ["logitBias", "answer"],
+  parallel_tool_calls: ["parallelToolCalls", "named"],
+  presence_penalty: ["presencePenalty", "answer"],
+  prompt_cache_key: ["promptCacheKey", "none"],
+  seed: ["seed", "named"],
+  service_tier: ["serviceTier", "named"],
+  user: ["user", "named"],
+  verbosity: ["verbosity", "named"],
 };
 
-/** A penalty of nothing, a bias towards nothing. */
-function isNeutral(value: Json): boolean {
+/** A field that says what every host does unasked: no penalty, no bias, calls in parallel. */
+function isDefault(field: RefusedField, value: Json): boolean {
+  if (field === "parallel_tool_calls") return value === true;
   return value === 0 || (isJsonObject(value) && Object.keys(value).length === 0);
 }
 
@@ -110,11 +114,12 @@ function withoutRefused(
   for (const field of target.quirks.refusedFields ?? []) {
     const value = body[field];
     if (value === undefined) continue;
-    const [name, shapesAnswer] = REFUSABLE[field];
-    const path = request.paths[name] ?? field;
     delete body[field];
-    if (!shapesAnswer) target.losses.add(path, "the upstream refuses it");
-    else if (!isNeutral(value)) throw new UnsupportedParameter(path, "the upstream refuses it");
+    const [name, weight] = REFUSABLE[field];
+    if (weight === "none" || (field !== "seed" && isDefault(field, value))) continue;
+    const path = request.paths[name] ?? field;
+    if (weight === "answer") throw new UnsupportedParameter(path, "the upstream refuses it");
+    target.losses.add(path, "the upstream refuses it");
   }
   return body;
 }
