@@ -89,6 +89,16 @@ export const gatewaySimulator = defineKey({
   doc: "Serve the built-in sim/* models, which answer offline.",
 });
 
+/** Whether finished requests are kept. */
+export const gatewayAccessLog = defineKey({
+  name: "gateway.accessLog",
+  schema: z.boolean(),
+  default: true,
+  env: "PARLEY_GATEWAY_ACCESS_LOG",
+  project: { isTighter: (_operator: boolean, project: boolean) => !project },
+  doc: "Keep the last 100,000 requests of seven days for `agent auth-gateway explain`: what was decided, nothing of what was said.",
+});
+
 /** Operator-defined upstreams and overrides of the built-in ones. */
 export const providersKey = defineKey({
   name: "providers",
@@ -108,5 +118,6 @@ export const gatewayKeys = [
   gatewayKeepAliveMs,
   gatewayHostedTools,
   gatewaySimulator,
+  gatewayAccessLog,
   providersKey,
 ] as const;

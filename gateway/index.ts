@@ -2,11 +2,14 @@
 // command reads the settings, and most run no gateway.
 
 import type { Environment } from "#platform";
+import type { AccessLogReader } from "./observability/access-log-file.ts";
 import type { ProviderConfig } from "./providers/operator.ts";
 import type { Gateway, StartGatewayOptions } from "./start.ts";
 
 export { gatewayBind, gatewayKeys, providersKey } from "./config.ts";
 export { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
+export type { AccessLogReader } from "./observability/access-log-file.ts";
+export type { AccessRecord } from "./observability/access-record.ts";
 export type { ProviderConfig } from "./providers/operator.ts";
 export type { Gateway, StartGatewayOptions } from "./start.ts";
 
@@ -23,4 +26,10 @@ export async function checkUpstreams(
 ): Promise<void> {
   const gateway = await import("./start.ts");
   gateway.listProviders(overrides, env, { hasSimulator: false });
+}
+
+/** The finished requests that a gateway of this home has kept; undefined when none has. Rejects with DatabaseError. */
+export async function readAccessLog(env: Environment): Promise<AccessLogReader | undefined> {
+  const file = await import("./observability/access-log-file.ts");
+  return file.readAccessLog(env);
 }

@@ -5,9 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { CredentialSource } from "#broker/client";
 import {
   createOutbound,
-  EventLoopLag,
   matchToken,
-  Metrics,
   parseBindAddress,
   readOrCreateToken,
   registerSecret,
@@ -29,14 +27,13 @@ import {
 } from "./config.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import { ModelCatalog } from "./models/catalog.ts";
-import { countSettlements } from "./observability/request-metrics.ts";
-import { watchPaces } from "./observability/stream-pace.ts";
+import { openObservation } from "./observability/observation.ts";
 import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
 import { openAdmission } from "./pipeline/admission.ts";
 import { OWNER } from "./pipeline/caller.ts";
 import { SingleRouter } from "./pipeline/route.ts";
-import { logSettlement, type ObserveUse, tellBroker } from "./pipeline/observers.ts";
+import type { ObserveUse } from "./pipeline/observers.ts";
 import { builtInProviders } from "./providers/index.ts";
 import {
   describeProvider,
@@ -90,57 +87,58 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
   const isOwner = matchToken(token);
   const catalog = new ModelCatalog(all, { isUsable });
-  const metrics = new Metrics();
-  const lag = new EventLoopLag();
-  metrics.readGauge({
-    name: "gateway_event_loop_lag_seconds",
-    help: "Longest delay of a timer in the last half minute.",
-    read: () => lag.read(),
-  });
+  const observation = openObservation({ config, env, log, observe });
   const app = createGatewayApp({
     catalog,
     router: new SingleRouter(catalog, leases),
     admission: openAdmission,
-    observers: [
-      logSettlement(log),
-      countSettlements(metrics),
-      ...(observe ? [tellBroker(observe)] : []),
-    ],
+    observers: observation.observers,
     authenticate: (candidate) => (isOwner(candidate) ? OWNER : undefined),
     outbound: createOutbound(),
     limits: {
       headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
       idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
     },
-    watchPace: watchPaces(metrics),
+    watchPace: observation.watchPace,
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs: () => performance.timeOrigin + performance.now(),
     ...(observeLimits && { observeLimits }),
-    metrics,
+    metrics: observation.metrics,
     log,
   });
-  const server = serveHttp({
-    bind,
-    admit: app.admit,
-    fetch: app.fetch,
-    hasToken: true,
-    maxBodyBytes: config.get(gatewayMaxBodyBytes),
-    refuse: (refusal, request) => refusedResponse(refusal, request, newId),
-    log,
-  });
+  const server = await orStop(observation, () =>
+    serveHttp({
+      bind,
+      admit: app.admit,
+      fetch: app.fetch,
+      hasToken: true,
+      maxBodyBytes: config.get(gatewayMaxBodyBytes),
+      refuse: (refusal, request) => refusedResponse(refusal, request, newId),
+      log,
+    }),
+  );
   return {
     url: server.url,
     port: server.port,
     token,
     providers: all.filter(isUsable).map((provider) => provider.id),
-    stop: () => {
-      lag.stop();
-      return server.stop();
+    stop: async () => {
+      await server.stop();
+      await observation.stop();
     },
   };
+}
+
+async function orStop<T>(opened: { stop(): Promise<void> }, start: () => T): Promise<T> {
+  try {
+    return start();
+  } catch (error) {
+    await opened.stop();
+    throw error;
+  }
 }
 
 /** 24 characters of [a-z0-9], as the dialects' ids look. */

@@ -26,9 +26,13 @@ export function attemptFailure(error: GatewayError): AttemptFailure {
   const isKept = NOT_ABOUT_THE_REQUEST.has(kind) || error.cause instanceof OutboundError;
   return {
     kind,
-    // A code that is no word is a sentence of somebody's.
-    code: CODE.test(error.code) ? redact(error.code) : kind,
+    code: keptCode(error),
     ...(error instanceof UpstreamRefused && { status: error.status }),
     ...(isKept && { reason: redact(message).slice(0, MAX_REASON_CHARS) }),
   };
+}
+
+/** The machine word of a failure; what is no word is a sentence of somebody's, and its kind stands for it. */
+export function keptCode({ code, failure }: GatewayError): string {
+  return CODE.test(code) ? redact(code) : failure.kind;
 }

@@ -8,7 +8,7 @@ import type { Ticket } from "./admission.ts";
 import { MAX_REQUEST_ID_CHARS } from "./client-request-id.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { Lease } from "./lease.ts";
-import { attemptFailure } from "./attempt-failure.ts";
+import { attemptFailure, keptCode } from "./attempt-failure.ts";
 import type { ObserveSettlement, SettledAttempt, Settlement } from "./settlement.ts";
 
 interface Tried {
@@ -64,9 +64,9 @@ export class Settling {
   tries(tried: Tried): void {
     this.#tried = tried;
     const { target, lease, to } = tried;
-    const key =
+    const credential =
       lease.credentialId === undefined ? lease.source : `${lease.source} ${lease.credentialId}`;
-    this.#exchange.trail.push(`try ${target.id} as ${to} with key ${key}`);
+    this.#exchange.trail.push(`try ${target.id} as ${to} with credential ${credential}`);
     this.#attempts.push({
       model: target.id,
       provider: target.provider.id,
@@ -113,7 +113,7 @@ export class Settling {
       return this.#tell({ outcome: "refused", status: CLIENT_GONE, code: "client_gone" });
     }
     const status = error ? this.#exchange.format.encodeError(error.failure, "").status : 500;
-    this.#tell({ outcome: "refused", status, code: error?.code ?? "internal" });
+    this.#tell({ outcome: "refused", status, code: error ? keptCode(error) : "internal" });
   }
 
   #tellEnd(end: Pick<Settlement, "outcome" | "usage">): void {

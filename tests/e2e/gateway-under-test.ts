@@ -10,6 +10,8 @@ import { createLogger, loadConfig, type Environment } from "#platform";
 /** A gateway for tests, and everything it logged. */
 export interface GatewayUnderTest extends Gateway {
   readonly logged: () => string;
+  /** The environment with its home. */
+  readonly env: Environment;
   /** Sends a JSON body with the gateway's key. */
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
 }
@@ -60,5 +62,5 @@ export async function startGatewayUnderTest({
         ...(init.headers as Record<string, string> | undefined),
       },
     });
-  return { ...gateway, stop, post, logged: () => lines.join("") };
+  return { ...gateway, stop, post, env: world, logged: () => lines.join("") };
 }

@@ -20,4 +20,9 @@ export const authGatewaySubcommands: readonly ListedSubcommand[] = [
     summary: "ask the gateway whether it answers; exit code 4 when it does not",
     load: async () => (await import("./status.ts")).statusSubcommand,
   },
+  {
+    name: "explain",
+    summary: "why a request went as it did, in words",
+    load: async () => (await import("./explain.ts")).explainSubcommand,
+  },
 ];
