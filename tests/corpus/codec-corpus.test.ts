@@ -4,7 +4,13 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Format } from "../../gateway/formats/format.ts";
 import { formats } from "../../gateway/formats/index.ts";
-import { type Corpus, corpusRoot, openCorpus, type RecordedCase } from "./corpus.ts";
+import {
+  type Corpus,
+  corpusRoot,
+  openCorpus,
+  type RecordedCase,
+  recordedRequests,
+} from "./corpus.ts";
 import { KNOWN_FAILURES } from "./known-failures.ts";
 import { checkError, checkReply } from "./reply-suite.ts";
 import { Report } from "./report.ts";
@@ -66,13 +72,10 @@ function runCorpus(corpus: Corpus): void {
   afterAll(printSummary);
 }
 
-function testRequests({ cases, clients }: Corpus): void {
-  const recorded = cases.flatMap(({ name, format, request }) =>
-    request ? [{ name, format, body: { model: "recorded", ...request }, isAgent: false }] : [],
-  );
+function testRequests(corpus: Corpus): void {
+  const requests = recordedRequests(corpus);
   const crossings = pairs.filter(({ from, to }) => from !== to);
-  const requestsOf = (from: Format) =>
-    [...recorded, ...clients].filter(({ format }) => format === from.id);
+  const requestsOf = (from: Format) => requests.filter(({ format }) => format === from.id);
   test.each(crossings)(
     "$title",
     ({ from, to }) => {

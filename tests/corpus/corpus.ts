@@ -63,6 +63,14 @@ export function openCorpus(root = corpusRoot()): Corpus | undefined {
   };
 }
 
+/** Every recorded request: those that were answered, and the agents'. */
+export function recordedRequests({ cases, clients }: Corpus): RecordedRequest[] {
+  const answered = cases.flatMap(({ name, format, request }) =>
+    request ? [{ name, format, body: { model: "recorded", ...request }, isAgent: false }] : [],
+  );
+  return [...answered, ...clients];
+}
+
 function readCase(fixtures: string, entry: JsonObject): RecordedCase[] {
   const format = FORMATS[String(entry["format"])];
   const file = String(entry["file"]);

@@ -5,11 +5,10 @@ import type { ConversationRequest, JsonObject, ToolCallPart } from "#wire";
 import { InvalidRequest } from "../../gateway/errors.ts";
 import type { Format } from "../../gateway/formats/format.ts";
 import { Losses } from "../../gateway/formats/losses.ts";
-import { adaptTools } from "../../gateway/pipeline/tool-adaptation.ts";
 import type { Provider } from "../../gateway/providers/provider.ts";
-import { checkToolPairs } from "../../gateway/pipeline/turn-order.ts";
 import type { Broken } from "./conservation.ts";
 import type { RecordedRequest } from "./corpus.ts";
+import { upstreamBody } from "./upstream-body.ts";
 
 /** How requests fared: "taken", or the code of the refusal. */
 export type Tally = Map<string, number>;
@@ -36,7 +35,7 @@ export function* checkRequest(
   let body: JsonObject;
   try {
     request = from.decodeRequest(recorded.body, { losses });
-    body = encode(request, to, losses, host);
+    body = upstreamBody(request, to, losses, host);
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;
     count(error.code);
@@ -56,24 +55,6 @@ export function* checkRequest(
     if (!(error instanceof InvalidRequest)) throw error;
     yield { invariant: "reread", detail: error.message };
   }
-}
-
-function encode(
-  request: ConversationRequest,
-  to: Format,
-  losses: Losses,
-  { id, quirks }: Host["host"],
-): JsonObject {
-  checkToolPairs(request);
-  const upstream = { format: to.id, quirks };
-  const adapted = adaptTools(request, upstream, { hostedTools: "drop", losses });
-  return to.encodeRequest(adapted.request, {
-    provider: id,
-    model: "upstream-model",
-    maxOutputTokens: 64_000,
-    quirks,
-    losses,
-  });
 }
 
 // What was written must be readable as the same conversation. Text may be added (a note in the place of a

@@ -13,10 +13,9 @@ import type {
 import { InvalidRequest } from "../../gateway/errors.ts";
 import type { Format } from "../../gateway/formats/format.ts";
 import { Losses } from "../../gateway/formats/losses.ts";
-import { adaptTools } from "../../gateway/pipeline/tool-adaptation.ts";
-import { checkToolPairs } from "../../gateway/pipeline/turn-order.ts";
 import type { Broken } from "./conservation.ts";
 import type { RecordedRequest } from "./corpus.ts";
+import { MAX_OUTPUT_TOKENS, upstreamBody } from "./upstream-body.ts";
 
 /** How many came back the same, came back with named losses, or were refused. */
 export interface RoundTrips {
@@ -24,11 +23,6 @@ export interface RoundTrips {
   lossy: number;
   refused: number;
 }
-
-/** Most output tokens of the upstream's model; Messages is sent it where the caller gives no limit. */
-const MAX_TOKENS = 200_000;
-/** A model that takes every word of the Messages dialect. */
-const MODEL = "claude-opus-4-6";
 
 /** Losses that can be asked for. */
 class NamedLosses extends Losses {
@@ -71,16 +65,7 @@ export function* checkRoundTrip(
 }
 
 function cross(request: ConversationRequest, to: Format, losses: Losses): ConversationRequest {
-  checkToolPairs(request);
-  const upstream = { format: to.id, quirks: {} };
-  const adapted = adaptTools(request, upstream, { hostedTools: "drop", losses });
-  const body = to.encodeRequest(adapted.request, {
-    provider: "recorded",
-    model: MODEL,
-    maxOutputTokens: MAX_TOKENS,
-    quirks: {},
-    losses,
-  });
+  const body = upstreamBody(request, to, losses);
   return to.decodeRequest(JSON.parse(JSON.stringify(body)), { losses });
 }
 
@@ -145,7 +130,8 @@ function canonical(
     tools: tools.map(plainTool),
     toolChoice: choice(request),
     parallelToolCalls: request.parallelToolCalls === false ? false : undefined,
-    maxOutputTokens: request.maxOutputTokens === MAX_TOKENS ? undefined : request.maxOutputTokens,
+    maxOutputTokens:
+      request.maxOutputTokens === MAX_OUTPUT_TOKENS ? undefined : request.maxOutputTokens,
     temperature: request.temperature,
     topP: request.topP,
     topK: request.topK,
