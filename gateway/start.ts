@@ -44,6 +44,7 @@ import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
 import { baseUrlFrom, type Provider } from "./providers/provider.ts";
 import { simulatorsOfOneFormat } from "./providers/simulator.ts";
 import { createGatewayApp, refusedResponse } from "./server.ts";
+import { Tokenizer } from "./tokens/tokenizer.ts";
 
 /** A running gateway. */
 export interface Gateway {
@@ -88,6 +89,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const isOwner = matchToken(token);
   const catalog = new ModelCatalog(all, { isUsable });
   const observation = openObservation({ config, env, log, observe });
+  const tokenizer = new Tokenizer();
   const app = createGatewayApp({
     catalog,
     router: new SingleRouter(catalog, leases),
@@ -102,6 +104,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     watchPace: observation.watchPace,
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
+    countText: tokenizer.count,
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs: () => performance.timeOrigin + performance.now(),
@@ -128,6 +131,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     stop: async () => {
       await server.stop();
       await observation.stop();
+      tokenizer.stop();
     },
   };
 }

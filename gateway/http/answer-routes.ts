@@ -12,6 +12,6 @@ export function answerRoutes(parts: PipelineParts, exchanges: Exchanges): readon
     path: format.path,
     format,
     answer: (call) =>
-      exchanges.serve(call, format, (exchange) => answer(call.body, exchange, parts)),
+      exchanges.serve(call, { format }, (exchange) => answer(call.body, exchange, parts)),
   }));
 }

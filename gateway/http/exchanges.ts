@@ -3,7 +3,6 @@
 
 import type { Logger, Metrics } from "#platform";
 import { GatewayError } from "../errors.ts";
-import type { Format } from "../formats/format.ts";
 import { clientRequestId } from "../pipeline/client-request-id.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
 import { InFlight } from "./in-flight.ts";
@@ -16,6 +15,9 @@ export interface ExchangeParts {
   readonly metrics: Metrics;
   readonly log: Logger;
 }
+
+/** What is asked for: an answer in a dialect, or an endpoint of it. */
+export type ExchangeKind = Pick<Exchange, "format" | "endpoint">;
 
 /** Serves one exchange; it must see to its release once it has returned. */
 export type ServeExchange = (exchange: Exchange) => Promise<Response>;
@@ -36,10 +38,10 @@ export class Exchanges {
     });
   }
 
-  /** Serves `call` as a caller of `format`; gives its place back when serving throws. */
-  async serve(call: Call, format: Format, serve: ServeExchange): Promise<Response> {
+  /** Serves `call`; gives its place back when serving throws. */
+  async serve(call: Call, kind: ExchangeKind, serve: ServeExchange): Promise<Response> {
     refuseEncoded(call.request.headers);
-    const exchange = this.#open(call, format);
+    const exchange = this.#open(call, kind);
     try {
       return await serve(exchange);
     } catch (error) {
@@ -48,7 +50,7 @@ export class Exchanges {
     }
   }
 
-  #open({ request, requestId, caller }: Call, format: Format): Exchange {
+  #open({ request, requestId, caller }: Call, kind: ExchangeKind): Exchange {
     const { headers, url, signal } = request;
     const query = url.indexOf("?");
     const clientId = clientRequestId(headers);
@@ -56,7 +58,7 @@ export class Exchanges {
       id: requestId,
       ...(clientId !== undefined && { clientId }),
       caller,
-      format,
+      ...kind,
       headers,
       query: query === -1 ? "" : url.slice(query),
       signal,

@@ -2,8 +2,8 @@
 
 import type { Metrics } from "#platform";
 import type { ModelCatalog } from "../models/catalog.ts";
-import type { PipelineParts } from "../pipeline/pipeline.ts";
 import { answerRoutes } from "./answer-routes.ts";
+import { endpointRoutes, type EndpointParts } from "./endpoint-routes.ts";
 import { Exchanges, type ExchangeParts } from "./exchanges.ts";
 import { metricsRoute } from "./metrics-route.ts";
 import { modelRoutes } from "./model-routes.ts";
@@ -11,7 +11,7 @@ import { responsesSocketRoute } from "./responses-socket-route.ts";
 import type { Route } from "./route.ts";
 
 /** What the routes are built from. */
-export interface RouteParts extends PipelineParts, ExchangeParts {
+export interface RouteParts extends EndpointParts, ExchangeParts {
   readonly metrics: Metrics;
   readonly catalog: ModelCatalog;
 }
@@ -21,6 +21,7 @@ export function gatewayRoutes(parts: RouteParts): readonly Route[] {
   const exchanges = new Exchanges(parts);
   return [
     ...answerRoutes(parts, exchanges),
+    ...endpointRoutes(parts, exchanges),
     responsesSocketRoute,
     ...modelRoutes(parts.catalog),
     metricsRoute(parts.metrics),

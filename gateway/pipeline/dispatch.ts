@@ -46,6 +46,8 @@ export interface Dispatch {
   readonly body: string | Uint8Array;
   readonly isStream: boolean;
   readonly lease: Lease;
+  /** Where to, when it is not where answers come from. */
+  readonly url?: string;
 }
 
 /** The refusal of an upstream, as it came: the same-format lane passes the body on. */
@@ -72,7 +74,7 @@ export class UpstreamRefused extends UpstreamFailed {
 
 /** Sends and returns a 2xx answer; throws UpstreamFailed or UpstreamRefused for anything else. */
 export async function dispatch(
-  { provider, format, model, body, isStream, lease }: Dispatch,
+  { provider, format, model, body, isStream, lease, url }: Dispatch,
   exchange: Exchange,
   { outbound, limits, observeLimits }: DispatchParts,
 ): Promise<OutboundResponse> {
@@ -81,7 +83,7 @@ export async function dispatch(
   const crossing = { format, isSameFormat, isSimulated, isStream };
   const request = {
     url:
-      callUrl(provider, { format, model }) +
+      (url ?? callUrl(provider, { format, model })) +
       (isSameFormat && format === "messages" ? crossingQuery(exchange.query) : ""),
     method: "POST",
     headers: {

@@ -3,6 +3,7 @@
 
 import type { Logger } from "#platform";
 import type { Format } from "../formats/format.ts";
+import type { Endpoint } from "../providers/endpoint.ts";
 import type { Caller } from "./caller.ts";
 
 /** How a stream or reply ended, for logs and metrics. */
@@ -16,6 +17,8 @@ export interface Exchange {
   readonly caller: Caller;
   /** Dialect of the caller. */
   readonly format: Format;
+  /** What is asked for when it is no answer. */
+  readonly endpoint?: Endpoint;
   readonly headers: Headers;
   /** Query of the caller's URL, `?` included; "" when there is none. */
   readonly query: string;

@@ -42,11 +42,18 @@ const MODEL_ID = new RegExp(`^[\\x21-\\x7e]{1,${MAX_MODEL_CHARS}}$`);
 /** Header that names the model the upstream was asked for. */
 export const MODEL_HEADER = "x-parley-model";
 
+/** A request on its way: what every way of it is tried with. */
+export type Underway = Pick<Context, "bytes" | "asked" | "exchange" | "parts" | "settling">;
+
+/** Tries one way, up to the moment its answer has begun; UpstreamFailed lets the next one be tried. */
+export type TryWay = (attempt: Attempt, underway: Underway) => Promise<Response>;
+
 /** Answers one model request. Throws GatewayError, never anything a caller should not read. */
 export async function answer(
   bytes: Uint8Array,
   exchange: Exchange,
   parts: PipelineParts,
+  tryWay: TryWay = answerByModel,
 ): Promise<Response> {
   const settling = new Settling(exchange, parts);
   try {
@@ -58,7 +65,7 @@ export async function answer(
     settling.admitted(await admit(attempt, { asked, bytes, exchange, parts }));
     for (;;) {
       try {
-        const response = await attemptOnce(attempt, { asked, bytes, exchange, parts, settling });
+        const response = await tryWay(attempt, { asked, bytes, exchange, parts, settling });
         route.served(attempt);
         return response;
       } catch (error) {
@@ -94,11 +101,8 @@ function admit(
   return parts.admission.admit({ exchange, target, bytes, isStream: asked.isStream });
 }
 
-/** One way, up to the moment its answer has begun. */
-async function attemptOnce(
-  { target, lease }: Attempt,
-  given: Pick<Context, "bytes" | "asked" | "exchange" | "parts" | "settling">,
-): Promise<Response> {
+/** The way of a model's answer. */
+async function answerByModel({ target, lease }: Attempt, given: Underway): Promise<Response> {
   const to = upstreamFormat(given.exchange.format, target);
   const context: Context = { ...given, target, lease, to };
   given.settling.tries({ target, lease, to: to.id });
@@ -246,7 +250,8 @@ async function translated(context: Context): Promise<Response> {
     : translateReply(answered, onEnd(context));
 }
 
-function readBody(bytes: Uint8Array): JsonObject {
+/** The body as JSON. Throws InvalidRequest for what is no object. */
+export function readBody(bytes: Uint8Array): JsonObject {
   let body: Json;
   try {
     body = readJson(bytes);

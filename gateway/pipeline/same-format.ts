@@ -56,7 +56,7 @@ export interface Relay {
 
 /** Passes a whole reply on. Throws UpstreamFailed when the connection breaks, or the reply is an error after all. */
 export async function relayReply(
-  { response, exchange, alias, secret }: Relay,
+  { response, exchange, alias, secret }: Omit<Relay, "choices" | "reply">,
   onEnd: OnEnd,
 ): Promise<Response> {
   let bytes: Uint8Array;

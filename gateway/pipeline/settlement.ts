@@ -3,6 +3,7 @@
 
 import type { FailureKind, FormatId, Usage } from "#wire";
 import type { CatalogModel } from "../models/catalog.ts";
+import type { Endpoint } from "../providers/endpoint.ts";
 import type { Caller } from "./caller.ts";
 import type { Outcome } from "./exchange.ts";
 import type { KeySource } from "./lease.ts";
@@ -47,6 +48,8 @@ export interface Settlement {
   readonly caller: Caller;
   /** Dialect of the caller. */
   readonly format: FormatId;
+  /** What was asked for when it was no answer. */
+  readonly endpoint?: Endpoint;
   readonly isStream: boolean;
   /** As the caller wrote it. */
   readonly asked: string;

@@ -130,7 +130,7 @@ export class Settling {
   }
 
   #settlement(end: Pick<Settlement, "outcome" | "status" | "usage" | "code">): Settlement {
-    const { id, clientId, caller, format, startedAtMs, trail } = this.#exchange;
+    const { id, clientId, caller, format, endpoint, startedAtMs, trail } = this.#exchange;
     const tried = this.#tried;
     const credentialId = tried?.lease.credentialId;
     return {
@@ -138,6 +138,7 @@ export class Settling {
       ...(clientId !== undefined && { clientRequestId: clientId }),
       caller,
       format: format.id,
+      ...(endpoint && { endpoint }),
       isStream: this.#asked.isStream,
       asked: this.#asked.model,
       startedAtMs,

@@ -12,6 +12,7 @@ export const anthropic: Provider = {
   baseUrl: "https://api.anthropic.com",
   baseUrlEnv: "ANTHROPIC_BASE_URL",
   quirks: {},
+  endpoints: ["count_tokens"],
   modelPattern: /^claude-/,
   takesUnlistedModels: true,
   needsKey: true,

@@ -15,6 +15,7 @@ export const cohere: Provider = {
     refusedFields: ["logit_bias", "parallel_tool_calls", "service_tier", "user"],
   },
   modelPattern: /^command-/,
+  endpoints: ["embeddings"],
   takesUnlistedModels: true,
   needsKey: true,
   authorize: bearer,

@@ -11,6 +11,7 @@ export const fireworks: Provider = {
   baseUrl: "https://api.fireworks.ai/inference/v1",
   baseUrlEnv: "FIREWORKS_BASE_URL",
   quirks: { ...COMPATIBLE, hasThinkTags: true },
+  endpoints: ["embeddings"],
   takesUnlistedModels: true,
   needsKey: true,
   authorize: bearer,

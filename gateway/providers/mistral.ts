@@ -19,6 +19,7 @@ export const mistral: Provider = {
     refusedFields: ["logit_bias", "service_tier", "user", "verbosity"],
   },
   modelPattern: /^(mistral|ministral|magistral|codestral|devstral|voxtral|pixtral)-/,
+  endpoints: ["embeddings"],
   takesUnlistedModels: true,
   needsKey: true,
   authorize: bearer,

@@ -12,7 +12,8 @@ export const openai: Provider = {
   baseUrl: "https://api.openai.com/v1",
   baseUrlEnv: "OPENAI_BASE_URL",
   quirks: {},
-  modelPattern: /^(gpt-|chatgpt-|codex-|o\d)/,
+  endpoints: ["input_tokens", "embeddings", "compact"],
+  modelPattern: /^(gpt-|chatgpt-|codex-|o\d|text-embedding-)/,
   takesUnlistedModels: true,
   needsKey: true,
   // A login with ChatGPT yields tokens for this very address.

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { COMPATIBLE } from "./compatible.ts";
+import { ENDPOINTS } from "./endpoint.ts";
 import { bearer, type ModelInfo, type Provider } from "./provider.ts";
 
 const ModelConfig = z.strictObject({
@@ -49,6 +50,12 @@ export const ProviderConfig = z.strictObject({
   headers: HeadersConfig.optional().describe(
     "Sent with every call to it, e.g. copilot-integration-id; no place for keys.",
   ),
+  endpoints: z
+    .array(z.enum(ENDPOINTS))
+    .optional()
+    .describe(
+      "What it serves beside answers: count_tokens (messages), input_tokens and compact (responses), embeddings.",
+    ),
   models: z.array(ModelConfig).optional().describe("Its models; only these are served then."),
 });
 export type ProviderConfig = z.infer<typeof ProviderConfig>;
@@ -78,6 +85,7 @@ export function describeProvider(
       ...(config.api ? { formats: [config.api] as const } : formatsOf && { formatsOf }),
       ...(config.baseUrl !== undefined && { baseUrl: config.baseUrl }),
       ...(config.headers && { headers: { ...known.headers, ...config.headers } }),
+      ...(config.endpoints && { endpoints: config.endpoints }),
       ...(models && { models, takesUnlistedModels: false }),
     };
   }
@@ -94,6 +102,7 @@ export function describeProvider(
     baseUrl: config.baseUrl,
     ...(config.headers && { headers: config.headers }),
     quirks: config.api === "chat" ? COMPATIBLE : {},
+    ...(config.endpoints && { endpoints: config.endpoints }),
     models: models ?? [],
     takesUnlistedModels: !models,
     needsKey: config.apiKey !== undefined,

@@ -4,6 +4,7 @@
 import { isJsonObject, parseJson, type FormatId, type JsonObject } from "#wire";
 import type { Environment, OutboundRequest, OutboundResponse } from "#platform";
 import type { Quirks } from "../formats/format.ts";
+import type { Endpoint } from "./endpoint.ts";
 
 /** What the gateway knows of a model; absent means unknown, never a guess. */
 export interface ModelInfo {
@@ -38,6 +39,8 @@ export interface Provider {
   /** True when that variable names a host, as `127.0.0.1:11434`, and the path stays the provider's own. */
   readonly isHostVariable?: true;
   readonly quirks: Quirks;
+  /** What it serves beside answers; absent: nothing that is known. */
+  readonly endpoints?: readonly Endpoint[];
   readonly models: readonly ModelInfo[];
   /** Bare model ids that belong here although they are not listed. */
   readonly modelPattern?: RegExp;

@@ -16,6 +16,7 @@ export const qwen: Provider = {
     hasNoForcedTools: true,
   },
   modelPattern: /^(qwen|qwq|qvq)\d*[-.]/,
+  endpoints: ["embeddings"],
   takesUnlistedModels: true,
   needsKey: true,
   authorize: bearer,

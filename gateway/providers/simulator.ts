@@ -18,6 +18,7 @@ function simulate(
     formats,
     baseUrl: "http://simulator.invalid",
     quirks: {},
+    endpoints: formats.includes("responses") ? ["embeddings", "compact"] : ["embeddings"],
     models: isListed
       ? Object.entries(scenarios).map(([name, scenario]) => ({
           id: name,

@@ -11,6 +11,7 @@ export const together: Provider = {
   baseUrl: "https://api.together.xyz/v1",
   baseUrlEnv: "TOGETHER_BASE_URL",
   quirks: { ...COMPATIBLE, hasThinkTags: true },
+  endpoints: ["embeddings"],
   takesUnlistedModels: true,
   needsKey: true,
   authorize: bearer,

@@ -15,6 +15,7 @@ import {
 import type { Format, ReplyContext } from "../../formats/format.ts";
 import { formats } from "../../formats/index.ts";
 import { Losses } from "../../formats/losses.ts";
+import { answerEndpoint } from "./endpoints.ts";
 import { readPrompt, type Prompt } from "./prompt.ts";
 import { findScenario, scenarios, type Scenario } from "./scenarios.ts";
 
@@ -51,6 +52,11 @@ export async function answerAs(
   }
   if (scenario.failure) {
     return failed(codec, scenario.failure.failure, scenario.failure.retryAfterSeconds);
+  }
+  const other = answerEndpoint(request.url, object);
+  if (other) {
+    const json = { "content-type": "application/json" };
+    return respond(200, [utf8.encode(JSON.stringify(other))], json);
   }
   const prompt = readPrompt(object, bytes?.length ?? 0);
   const events = complete(scenario, prompt, model);
