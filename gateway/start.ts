@@ -27,6 +27,7 @@ import {
 } from "./config.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import { ModelCatalog } from "./models/catalog.ts";
+import { ModelDiscovery } from "./models/discovery.ts";
 import { openObservation } from "./observability/observation.ts";
 import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
@@ -87,7 +88,10 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const isUsable = (provider: Provider) => leases.hasKey(provider);
   const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
   const isOwner = matchToken(token);
-  const catalog = new ModelCatalog(all, { isUsable });
+  const outbound = createOutbound();
+  const nowMs = () => performance.timeOrigin + performance.now();
+  const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
+  const catalog = new ModelCatalog(all, { isUsable, discovery });
   const observation = openObservation({ config, env, log, observe });
   const tokenizer = new Tokenizer();
   const app = createGatewayApp({
@@ -96,7 +100,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     admission: openAdmission,
     observers: observation.observers,
     authenticate: (candidate) => (isOwner(candidate) ? OWNER : undefined),
-    outbound: createOutbound(),
+    outbound,
     limits: {
       headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
       idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
@@ -107,7 +111,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     countText: tokenizer.count,
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
-    nowMs: () => performance.timeOrigin + performance.now(),
+    nowMs,
     ...(observeLimits && { observeLimits }),
     metrics: observation.metrics,
     log,

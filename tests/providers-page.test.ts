@@ -82,5 +82,10 @@ test("its examples of upstreams are configurations that load, and every upstream
       return Object.keys(overrides);
     }),
   );
-  expect(served).toEqual([["zai", "openrouter"], ["azure"], ["github-copilot"]]);
+  expect(served).toEqual([
+    ["zai", "openrouter"],
+    ["ollama", "vllm", "together"],
+    ["azure"],
+    ["github-copilot"],
+  ]);
 });

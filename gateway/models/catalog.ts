@@ -3,6 +3,7 @@
 
 import { closest, distance } from "fastest-levenshtein";
 import { GatewayError } from "../errors.ts";
+import type { ModelDiscovery } from "./discovery.ts";
 import type { ModelInfo, Provider } from "../providers/provider.ts";
 
 /** A model with the provider that serves it. */
@@ -29,25 +30,38 @@ export class AmbiguousModel extends GatewayError {
   }
 }
 
+type Discovery = Pick<ModelDiscovery, "known" | "refresh">;
+
 /** The models of every provider, looked up by id. */
 export class ModelCatalog {
   readonly #providers: ReadonlyMap<string, Provider>;
   readonly #isUsable: (provider: Provider) => boolean;
+  readonly #discovery: Discovery | undefined;
 
-  /** `isUsable` says whether a provider has a credential now; it is asked on each look-up. */
+  /**
+   * `isUsable` says whether a provider has a credential now; it is asked on each look-up. `discovery` knows the models
+   * of providers that list them themselves.
+   */
   constructor(
     providers: readonly Provider[],
-    { isUsable }: { isUsable: (provider: Provider) => boolean },
+    { isUsable, discovery }: { isUsable: (provider: Provider) => boolean; discovery?: Discovery },
   ) {
     this.#providers = new Map(providers.map((provider) => [provider.id, provider]));
     this.#isUsable = isUsable;
+    this.#discovery = discovery;
+  }
+
+  /** Lets usable providers that list their models do so again; the ids of those that did not answer. */
+  async refresh(): Promise<readonly string[]> {
+    const usable = [...this.#providers.values()].filter((provider) => this.#isUsable(provider));
+    return (await this.#discovery?.refresh(usable)) ?? [];
   }
 
   /** Listed models of usable providers, in provider order. */
   list(): readonly CatalogModel[] {
     return [...this.#providers.values()]
       .filter((provider) => this.#isUsable(provider))
-      .flatMap((provider) => provider.models.map((model) => entry(provider, model)));
+      .flatMap((provider) => this.#modelsOf(provider).map((model) => entry(provider, model)));
   }
 
   /** Throws UnknownModel or AmbiguousModel. */
@@ -57,7 +71,9 @@ export class ModelCatalog {
     if (named) return this.#ofProvider(named, id, id.slice(slash + 1));
 
     const all = [...this.#providers.values()];
-    const having = all.filter((provider) => provider.models.some((model) => model.id === id));
+    const having = all.filter((provider) =>
+      this.#modelsOf(provider).some((model) => model.id === id),
+    );
     const usable = having.filter((provider) => this.#isUsable(provider));
     const candidates = usable.length > 0 ? usable : having;
     if (candidates.length > 1) {
@@ -74,12 +90,19 @@ export class ModelCatalog {
   }
 
   #ofProvider(provider: Provider, asked: string, modelId: string): CatalogModel {
-    const model = provider.models.find((candidate) => candidate.id === modelId);
+    const model = this.#modelsOf(provider).find((candidate) => candidate.id === modelId);
     if (model) return entry(provider, model);
     if (modelId === "" || !provider.takesUnlistedModels) {
       throw new UnknownModel(asked, this.#hint(asked));
     }
     return entry(provider, { id: modelId });
+  }
+
+  #modelsOf(provider: Provider): readonly ModelInfo[] {
+    if (!provider.listsModels || !this.#discovery) return provider.models;
+    const named = new Set(provider.models.map(({ id }) => id));
+    const listed = this.#discovery.known(provider).filter(({ id }) => !named.has(id));
+    return [...provider.models, ...listed];
   }
 
   #hint(id: string): string {

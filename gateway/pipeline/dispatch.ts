@@ -108,7 +108,7 @@ async function send(request: Request, provider: Provider, format: FormatId, outb
   try {
     return await (provider.answer?.(request, format) ?? outbound.send(request));
   } catch (error) {
-    throw connectionFailed(error);
+    throw connectionFailed(error, provider);
   }
 }
 
@@ -118,7 +118,10 @@ const KIND_OF_OUTBOUND: Readonly<Record<string, FailureKind>> = {
 };
 
 /** What a broken connection means to the caller. */
-export function connectionFailed(error: unknown): UpstreamFailed {
+export function connectionFailed(
+  error: unknown,
+  provider?: Pick<Provider, "name" | "isServedWith">,
+): UpstreamFailed {
   if (error instanceof UpstreamFailed) return error;
   if (!(error instanceof OutboundError)) {
     const message = "The gateway could not complete the call to the upstream.";
@@ -127,7 +130,9 @@ export function connectionFailed(error: unknown): UpstreamFailed {
   const kind = KIND_OF_OUTBOUND[error.code] ?? "bad_gateway";
   // Which host that is concerns the operator, not the caller.
   const problem = error.message.replace(`${error.host}: `, "");
-  const message = `The call to the upstream failed: ${problem}.`;
+  const isDown = error.code === "connection_refused" && provider?.isServedWith === "entry";
+  const hint = isDown ? ` Is ${provider.name} running?` : "";
+  const message = `The call to the upstream failed: ${problem}.${hint}`;
   return new UpstreamFailed({ kind, message, code: error.code }, { cause: error });
 }
 

@@ -8,3 +8,10 @@ export const COMPATIBLE = {
   hasNoDeveloperRole: true,
   hasNoFreeformTools: true,
 } as const satisfies Quirks;
+
+/** A server of open models, which keeps to the model's own template and may leave its reasoning in the text. */
+export const OPEN_MODELS = {
+  ...COMPATIBLE,
+  hasLeadingSystemOnly: true,
+  hasThinkTags: true,
+} as const satisfies Quirks;

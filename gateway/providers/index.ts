@@ -10,14 +10,18 @@ import { githubCopilot } from "./github-copilot.ts";
 import { google } from "./google.ts";
 import { groq } from "./groq.ts";
 import { kimiCode } from "./kimi-code.ts";
+import { llamaCpp } from "./llama-cpp.ts";
+import { lmStudio } from "./lm-studio.ts";
 import { mistral } from "./mistral.ts";
 import { moonshot } from "./moonshot.ts";
+import { ollama } from "./ollama.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
 import { qwen } from "./qwen.ts";
 import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
 import { together } from "./together.ts";
+import { vllm } from "./vllm.ts";
 import { xai } from "./xai.ts";
 import { zai } from "./zai.ts";
 
@@ -33,12 +37,16 @@ export const builtInProviders = [
   google,
   groq,
   kimiCode,
+  llamaCpp,
+  lmStudio,
   mistral,
   moonshot,
+  ollama,
   openai,
   openrouter,
   qwen,
   together,
+  vllm,
   xai,
   zai,
   simulator,

@@ -56,7 +56,14 @@ export const ProviderConfig = z.strictObject({
     .describe(
       "What it serves beside answers: count_tokens (messages), input_tokens and compact (responses), embeddings.",
     ),
-  models: z.array(ModelConfig).optional().describe("Its models; only these are served then."),
+  models: z
+    .union([
+      z.literal("discover"),
+      z
+        .array(ModelConfig)
+        .describe("Its models; only these are served then. `discover` asks the upstream for them."),
+    ])
+    .optional(),
 });
 export type ProviderConfig = z.infer<typeof ProviderConfig>;
 
@@ -77,16 +84,24 @@ export function describeProvider(
   config: ProviderConfig,
   known: Provider | undefined,
 ): Provider {
-  const models = config.models?.map(toModelInfo);
+  const isDiscovering = config.models === "discover";
+  const models = config.models === "discover" ? undefined : config.models?.map(toModelInfo);
   if (known) {
-    const { formatsOf, ...rest } = known;
+    if (isDiscovering && known.address) {
+      throw new ProviderConfigError(
+        `providers.${id}: models cannot be "discover". ${known.name} has no list of what it serves here; name the models.`,
+      );
+    }
+    const { formatsOf, listsModels, ...rest } = known;
     return {
       ...rest,
       ...(config.api ? { formats: [config.api] as const } : formatsOf && { formatsOf }),
       ...(config.baseUrl !== undefined && { baseUrl: config.baseUrl }),
       ...(config.headers && { headers: { ...known.headers, ...config.headers } }),
       ...(config.endpoints && { endpoints: config.endpoints }),
-      ...(models && { models, takesUnlistedModels: false }),
+      ...(models
+        ? { models, takesUnlistedModels: false }
+        : (isDiscovering || listsModels) && { listsModels: true as const }),
     };
   }
   if (!config.api || config.baseUrl === undefined) {
@@ -104,6 +119,7 @@ export function describeProvider(
     quirks: config.api === "chat" ? COMPATIBLE : {},
     ...(config.endpoints && { endpoints: config.endpoints }),
     models: models ?? [],
+    ...(isDiscovering && { listsModels: true as const }),
     takesUnlistedModels: !models,
     needsKey: config.apiKey !== undefined,
     authorize: (key, format) => (format === "messages" ? { "x-api-key": key } : bearer(key)),

@@ -14,6 +14,11 @@ test("its own address is found under every loopback name", () => {
   }
 });
 
+test("a variable that names a host without a scheme is looked at too", () => {
+  const env = { OLLAMA_HOST: "127.0.0.1:4000" };
+  expect(findOwnAddress(builtInProviders, env, bind)).toEqual(["OLLAMA_HOST"]);
+});
+
 test("another port, another host and a port not yet known are not it", () => {
   expect(find("http://127.0.0.1:4001")).toEqual([]);
   expect(find("http://10.0.0.1:4000")).toEqual([]);

@@ -42,6 +42,8 @@ export interface Provider {
   /** What it serves beside answers; absent: nothing that is known. */
   readonly endpoints?: readonly Endpoint[];
   readonly models: readonly ModelInfo[];
+  /** True when it is also asked for its models, because nobody else knows them. */
+  readonly listsModels?: true;
   /** Bare model ids that belong here although they are not listed. */
   readonly modelPattern?: RegExp;
   /** True when ids that are not listed are sent as they are; false makes them unknown. */
@@ -74,11 +76,14 @@ export function baseUrlFrom(
 ): string | undefined {
   const given = baseUrlEnv ? env[baseUrlEnv]?.trim() : undefined;
   if (!given || !isHostVariable) return given || undefined;
-  const url = URL.parse(/^https?:\/\//.test(given) ? given : `http://${given}`);
+  const own = new URL(baseUrl);
+  const hasScheme = /^https?:\/\//.test(given);
+  const url = URL.parse(hasScheme ? given : `http://${given}`);
   if (!url) return given;
+  if (!hasScheme && url.port === "") url.port = own.port;
   // A server's own variable says where it listens; "everywhere" is no address to call.
   if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
-  if (url.pathname === "/") url.pathname = new URL(baseUrl).pathname;
+  if (url.pathname === "/") url.pathname = own.pathname;
   return url.href;
 }
 
@@ -95,6 +100,12 @@ export function upstreamUrl(baseUrl: string, format: FormatId): string {
   // A messages base URL is written without /v1 (Anthropic's SDK convention); both are understood.
   const root = format === "messages" ? base.replace(/\/v1$/, "") : base;
   return root + UPSTREAM_PATHS[format];
+}
+
+/** The URL at which an upstream lists its models. */
+export function modelsUrl({ baseUrl, formats }: Provider): string {
+  const chat = upstreamUrl(baseUrl, formats[0]).slice(0, -UPSTREAM_PATHS[formats[0]].length);
+  return chat + (formats[0] === "messages" ? "/v1/models" : "/models");
 }
 
 /** The URL a call to `provider` goes to. */

@@ -80,6 +80,8 @@ export const HOST_RULES: Readonly<Record<string, readonly HostRule[]>> = {
     without("logit_bias", "prompt_cache_key", "verbosity"),
   ],
   "kimi-code": [...compatible, reasoningComesBack, noForcedTools],
+  "llama-cpp": [...compatible, systemLeads],
+  "lm-studio": [...compatible, systemLeads],
   mistral: [
     ...compatible,
     nineCharIds,
@@ -94,9 +96,11 @@ export const HOST_RULES: Readonly<Record<string, readonly HostRule[]>> = {
     noForcedTools,
     notBoth("thinking", "reasoning_effort"),
   ],
+  ollama: [...compatible, systemLeads],
   openrouter: [...compatible, without("reasoning_effort")],
   qwen: [...compatible, noForcedTools, without("reasoning_effort", "thinking")],
   together: compatible,
+  vllm: [...compatible, systemLeads],
   xai: compatible,
   zai: [...compatible, reasoningComesBack, without("enable_thinking")],
 };

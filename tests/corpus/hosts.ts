@@ -7,6 +7,7 @@ import type { Provider } from "../../gateway/providers/provider.ts";
 /** Folders of the corpus that go by another name than the provider. */
 const RENAMED: Readonly<Record<string, string>> = {
   alibaba: "qwen",
+  lmstudio: "lm-studio",
   moonshotai: "moonshot",
 };
 
