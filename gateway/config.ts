@@ -99,6 +99,38 @@ export const gatewayAccessLog = defineKey({
   doc: "Keep the last 100,000 requests of seven days for `agent auth-gateway explain`: what was decided, nothing of what was said.",
 });
 
+/** Where traces go. */
+export const telemetryOtlpEndpoint = defineKey({
+  name: "telemetry.otlpEndpoint",
+  schema: z.union([z.literal(""), z.url({ protocol: /^https?$/ })]),
+  default: "",
+  env: "PARLEY_TELEMETRY_OTLP_ENDPOINT",
+  placeholder: "<url>",
+  project: "refused",
+  doc: "OTLP/HTTP collector that OpenTelemetry traces of requests are sent to, such as http://127.0.0.1:4318; empty for none. No content is ever in them.",
+});
+
+/** What the collector is shown. */
+export const telemetryOtlpHeaders = defineKey<Readonly<Record<string, string>>>({
+  name: "telemetry.otlpHeaders",
+  schema: z.record(z.string().regex(/^[\w-]+$/), z.string()),
+  default: {},
+  env: "PARLEY_TELEMETRY_OTLP_HEADERS",
+  project: "refused",
+  isSecret: true,
+  doc: "Headers for the collector, by name: each value a literal, the name of an environment variable, or !command.",
+});
+
+/** Whether upstreams hear of traces. */
+export const telemetryPropagate = defineKey({
+  name: "telemetry.propagate",
+  schema: z.boolean(),
+  default: false,
+  env: "PARLEY_TELEMETRY_PROPAGATE",
+  project: "refused",
+  doc: "Send W3C traceparent to upstreams, for those that are traced by you too.",
+});
+
 /** Operator-defined upstreams and overrides of the built-in ones. */
 export const providersKey = defineKey({
   name: "providers",
@@ -119,5 +151,8 @@ export const gatewayKeys = [
   gatewayHostedTools,
   gatewaySimulator,
   gatewayAccessLog,
+  telemetryOtlpEndpoint,
+  telemetryOtlpHeaders,
+  telemetryPropagate,
   providersKey,
 ] as const;

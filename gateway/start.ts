@@ -92,7 +92,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const nowMs = () => performance.timeOrigin + performance.now();
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
   const catalog = new ModelCatalog(all, { isUsable, discovery });
-  const observation = openObservation({ config, env, log, observe });
+  const observation = await openObservation({ config, env, log, observe });
   const tokenizer = new Tokenizer();
   const app = createGatewayApp({
     catalog,
@@ -106,6 +106,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
       idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
     },
     watchPace: observation.watchPace,
+    ...(observation.beginTrace && { beginTrace: observation.beginTrace }),
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
     countText: tokenizer.count,

@@ -3,6 +3,7 @@
 
 import type { Logger, Metrics } from "#platform";
 import { GatewayError } from "../errors.ts";
+import type { RequestTrace } from "../observability/trace-context.ts";
 import { clientRequestId } from "../pipeline/client-request-id.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
 import { InFlight } from "./in-flight.ts";
@@ -13,6 +14,8 @@ export interface ExchangeParts {
   readonly maxInFlight: number;
   readonly nowMs: () => number;
   readonly metrics: Metrics;
+  /** Asked for each request; absent where nothing is traced. */
+  readonly beginTrace?: (headers: Headers) => RequestTrace | undefined;
   readonly log: Logger;
 }
 
@@ -54,9 +57,11 @@ export class Exchanges {
     const { headers, url, signal } = request;
     const query = url.indexOf("?");
     const clientId = clientRequestId(headers);
+    const trace = this.#parts.beginTrace?.(headers);
     return {
       id: requestId,
       ...(clientId !== undefined && { clientId }),
+      ...(trace && { trace }),
       caller,
       ...kind,
       headers,

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { FAILURE_KINDS } from "#wire";
+import { ENDPOINTS } from "../providers/endpoint.ts";
 import type { Settlement } from "../pipeline/settlement.ts";
 
 /** Most decisions kept of one request; the rest is counted. */
@@ -37,8 +38,11 @@ const AttemptRecord = z.object({
 export const AccessRecord = z.object({
   requestId: z.string(),
   clientRequestId: z.string().optional(),
+  traceId: z.string().optional(),
   caller: z.object({ id: z.string(), name: z.string() }),
   format: FormatName,
+  /** Absent for an answer. */
+  endpoint: z.enum(ENDPOINTS).optional(),
   isStream: z.boolean(),
   /** Model id as the caller wrote it. */
   asked: z.string(),
@@ -69,9 +73,10 @@ export type AccessRecord = z.infer<typeof AccessRecord>;
 
 /** What is kept of a settlement; JSON-ready. */
 export function accessRecord(settlement: Settlement): object {
-  const { caller, trail, model: _model, ...kept } = settlement;
+  const { caller, trail, trace, model: _model, ...kept } = settlement;
   return {
     ...kept,
+    ...(trace && { traceId: trace.traceId }),
     caller: { id: caller.id, name: caller.name },
     trail: boundTrail(trail),
   };

@@ -2,13 +2,20 @@
 // broker it reports to. Refuses to keep a gateway from starting: what cannot be opened is left out, with a warning.
 
 import { type Config, type Environment, EventLoopLag, type Logger, Metrics } from "#platform";
-import { gatewayAccessLog } from "../config.ts";
+import { resolveConfigValue } from "#broker/client";
+import {
+  gatewayAccessLog,
+  telemetryOtlpEndpoint,
+  telemetryOtlpHeaders,
+  telemetryPropagate,
+} from "../config.ts";
 import { logSettlement, type ObserveUse, tellBroker } from "../pipeline/observers.ts";
 import type { ObserveSettlement } from "../pipeline/settlement.ts";
 import { openAccessLog } from "./access-log.ts";
 import { accessLogPath } from "./access-log-file.ts";
 import { countSettlements } from "./request-metrics.ts";
 import { type WatchPace, watchPaces } from "./stream-pace.ts";
+import type { Traces } from "./traces.ts";
 
 /** What is opened from. */
 export interface ObservationOptions {
@@ -22,13 +29,17 @@ export interface ObservationOptions {
 export interface Observation {
   readonly metrics: Metrics;
   readonly watchPace: WatchPace;
+  /** Absent where nothing is traced. */
+  readonly beginTrace?: Traces["begin"];
   readonly observers: readonly ObserveSettlement[];
   /** Writes what is left to write. */
   stop(): Promise<void>;
 }
 
-/** Opens it all. */
-export function openObservation({ config, env, log, observe }: ObservationOptions): Observation {
+/** Opens it all. Rejects when a header for the collector cannot be resolved. */
+export async function openObservation(options: ObservationOptions): Promise<Observation> {
+  const { config, env, log, observe } = options;
+  const traces = await openTraces(options);
   const metrics = new Metrics();
   const lag = new EventLoopLag();
   metrics.readGauge({
@@ -42,15 +53,38 @@ export function openObservation({ config, env, log, observe }: ObservationOption
   return {
     metrics,
     watchPace: watchPaces(metrics),
+    ...(traces && { beginTrace: traces.begin }),
     observers: [
       logSettlement(log),
       countSettlements(metrics),
       ...(accessLog ? [accessLog.record] : []),
+      ...(traces ? [traces.record] : []),
       ...(observe ? [tellBroker(observe)] : []),
     ],
     stop: async () => {
       lag.stop();
       accessLog?.stop();
+      await traces?.stop();
     },
   };
+}
+
+/** Loads the tracing packages only where a collector is named. */
+async function openTraces({ config, env, log }: ObservationOptions): Promise<Traces | undefined> {
+  const endpoint = config.get(telemetryOtlpEndpoint);
+  if (endpoint === "") return undefined;
+  const named = Object.entries(config.get(telemetryOtlpHeaders));
+  const headers = await Promise.all(
+    named.map(async ([name, text]) => [
+      name,
+      (await resolveConfigValue(text, env))?.reveal() ?? "",
+    ]),
+  );
+  const loaded = await import("./traces.ts");
+  return loaded.openTraces({
+    endpoint,
+    headers: Object.fromEntries(headers),
+    propagates: config.get(telemetryPropagate),
+    log,
+  });
 }

@@ -11,6 +11,7 @@ export const FIRST_BYTE_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 /** Upper bounds for the length of a stream, in seconds. */
 export const STREAM_BUCKETS = [0.1, 0.5, 1, 5, 10, 30, 60, 180, 600, 1_800];
 
+const ANSWER = "answer";
 const NONE = "none";
 const OTHER = "other";
 
@@ -21,8 +22,8 @@ export function countSettlements(metrics: Metrics): ObserveSettlement {
   const countStream = streamMetrics(metrics);
   const requests = metrics.counter({
     name: "gateway_requests_total",
-    help: "Model requests by the caller's dialect, the upstream that served or refused last, and status class.",
-    labels: ["format", "provider", "status"],
+    help: "Model requests by the caller's dialect, what was asked for, the upstream that served or refused last, and status class.",
+    labels: ["format", "endpoint", "provider", "status"],
   });
   const firstByte = metrics.histogram({
     name: "gateway_first_byte_seconds",
@@ -31,10 +32,10 @@ export function countSettlements(metrics: Metrics): ObserveSettlement {
     buckets: FIRST_BYTE_BUCKETS,
   });
   return (settlement) => {
-    const { format, isStream, model, status, firstByteMs, usage } = settlement;
+    const { format, endpoint = ANSWER, isStream, model, status, firstByteMs, usage } = settlement;
     const provider = model?.provider.id ?? NONE;
-    requests.inc({ format, provider, status: `${Math.floor(status / 100)}xx` });
-    if (firstByteMs !== undefined) {
+    requests.inc({ format, endpoint, provider, status: `${Math.floor(status / 100)}xx` });
+    if (firstByteMs !== undefined && endpoint === ANSWER) {
       firstByte.observe({ format, stream: String(isStream) }, firstByteMs / 1_000);
     }
     countWays(settlement);

@@ -89,6 +89,7 @@ export async function dispatch(
     headers: {
       ...upstreamHeaders(exchange.headers, crossing),
       ...callHeaders(provider, body, format),
+      ...identifyingHeaders(provider, exchange),
       ...(lease.key !== "" && provider.authorize(lease.key, format)),
     },
     body,
@@ -100,6 +101,14 @@ export async function dispatch(
   if (response.status >= 200 && response.status < 300)
     return checkKind(response, { format, isStream });
   throw await refusal(response, format, exchange.id);
+}
+
+/** What lets the upstream's own records be matched with ours. */
+function identifyingHeaders({ requestIdHeader }: Provider, { id, trace }: Exchange) {
+  return {
+    ...(requestIdHeader !== undefined && { [requestIdHeader]: id }),
+    ...(trace?.traceparent !== undefined && { traceparent: trace.traceparent }),
+  };
 }
 
 type Request = Parameters<Outbound["send"]>[0];

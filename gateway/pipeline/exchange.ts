@@ -3,6 +3,7 @@
 
 import type { Logger } from "#platform";
 import type { Format } from "../formats/format.ts";
+import type { RequestTrace } from "../observability/trace-context.ts";
 import type { Endpoint } from "../providers/endpoint.ts";
 import type { Caller } from "./caller.ts";
 
@@ -14,6 +15,8 @@ export interface Exchange {
   readonly id: string;
   /** The caller's own name for the request; told back in logs, never used as ours. */
   readonly clientId?: string;
+  /** Its place in a trace; absent when it is not traced. */
+  readonly trace?: RequestTrace;
   readonly caller: Caller;
   /** Dialect of the caller. */
   readonly format: Format;

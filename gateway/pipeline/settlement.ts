@@ -3,6 +3,7 @@
 
 import type { FailureKind, FormatId, Usage } from "#wire";
 import type { CatalogModel } from "../models/catalog.ts";
+import type { RequestTrace } from "../observability/trace-context.ts";
 import type { Endpoint } from "../providers/endpoint.ts";
 import type { Caller } from "./caller.ts";
 import type { Outcome } from "./exchange.ts";
@@ -45,6 +46,8 @@ export interface Settlement {
   readonly requestId: string;
   /** The caller's own id, if it sent one. */
   readonly clientRequestId?: string;
+  /** Its place in a trace; absent when it is not traced. */
+  readonly trace?: RequestTrace;
   readonly caller: Caller;
   /** Dialect of the caller. */
   readonly format: FormatId;

@@ -67,6 +67,7 @@ export class Settling {
     const credential =
       lease.credentialId === undefined ? lease.source : `${lease.source} ${lease.credentialId}`;
     this.#exchange.trail.push(`try ${target.id} as ${to} with credential ${credential}`);
+    this.#exchange.trace?.beginAttempt();
     this.#attempts.push({
       model: target.id,
       provider: target.provider.id,
@@ -95,9 +96,11 @@ export class Settling {
     this.#status = status;
     this.#firstByteMs = this.#elapsedMs();
     const attempt = this.#attempts.at(-1);
-    if (!attempt) throw new Error("a way is tried before an answer begins");
-    attempt.decidedMs = this.#firstByteMs;
-    keepUpstreamId(attempt, headers.get(UPSTREAM_ID) ?? undefined);
+    // An answer of our own (an estimated count) needs no way.
+    if (attempt) {
+      attempt.decidedMs = this.#firstByteMs;
+      keepUpstreamId(attempt, headers.get(UPSTREAM_ID) ?? undefined);
+    }
     if (this.#end) this.#tellEnd(this.#end);
   }
 
@@ -130,12 +133,13 @@ export class Settling {
   }
 
   #settlement(end: Pick<Settlement, "outcome" | "status" | "usage" | "code">): Settlement {
-    const { id, clientId, caller, format, endpoint, startedAtMs, trail } = this.#exchange;
+    const { id, clientId, trace, caller, format, endpoint, startedAtMs, trail } = this.#exchange;
     const tried = this.#tried;
     const credentialId = tried?.lease.credentialId;
     return {
       requestId: id,
       ...(clientId !== undefined && { clientRequestId: clientId }),
+      ...(trace && { trace }),
       caller,
       format: format.id,
       ...(endpoint && { endpoint }),

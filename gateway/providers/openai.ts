@@ -18,6 +18,7 @@ export const openai: Provider = {
   needsKey: true,
   // A login with ChatGPT yields tokens for this very address.
   takesGrants: true,
+  requestIdHeader: "x-client-request-id",
   authorize: bearer,
   models: [
     { id: "gpt-5.5", contextWindow: 400_000, maxOutputTokens: 128_000, input: INPUT },

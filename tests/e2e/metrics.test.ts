@@ -100,14 +100,20 @@ test("tokens are counted by model, and models nobody listed together", async () 
 test("requests are counted by dialect, upstream and status class, failures by what went wrong", async () => {
   script = () => Response.json({ error: { message: "slow down", code: CANARY } }, { status: 429 });
   await ask("lab/listed", { max_tokens: 5 });
-  expect(await count('gateway_requests_total{format="messages",provider="lab",status="4xx"}')).toBe(
-    1,
-  );
+  expect(
+    await count(
+      'gateway_requests_total{format="messages",endpoint="answer",provider="lab",status="4xx"}',
+    ),
+  ).toBe(1);
   expect(await count('gateway_upstream_failures_total{provider="lab",code="rate_limited"}')).toBe(
     1,
   );
   await ask("nobody/has-this");
-  expect(await count('gateway_requests_total{format="chat",provider="none",status="4xx"}')).toBe(1);
+  expect(
+    await count(
+      'gateway_requests_total{format="chat",endpoint="answer",provider="none",status="4xx"}',
+    ),
+  ).toBe(1);
 });
 
 test("a caller who leaves before the answer is counted as one, and frees its place", async () => {
@@ -118,7 +124,8 @@ test("a caller who leaves before the answer is counted as one, and frees its pla
       signal.addEventListener("abort", () => resolve(eventStream([])));
     });
   };
-  const line = 'gateway_requests_total{format="chat",provider="lab",status="4xx"}';
+  const line =
+    'gateway_requests_total{format="chat",endpoint="answer",provider="lab",status="4xx"}';
   await grows(line, async () => {
     const leaving = new AbortController();
     const asked = ask("lab/listed", {}, { signal: leaving.signal }).catch(() => undefined);

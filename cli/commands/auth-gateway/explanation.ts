@@ -41,10 +41,11 @@ export function explanation(record: AccessRecord): string {
 function asked({ requestId, clientRequestId, caller, ...record }: AccessRecord): readonly string[] {
   const when = new Date(record.startedAtMs).toISOString().replace("T", " ");
   const own = clientRequestId === undefined ? "" : ` (its caller's id: ${clientRequestId})`;
-  const form = record.isStream ? "as a stream" : "as one answer";
+  const form = record.endpoint ?? (record.isStream ? "as a stream" : "as one answer");
   const model = record.asked === "" ? "no readable model" : record.asked;
   return [
     `Request ${requestId}${own}`,
+    ...(record.traceId === undefined ? [] : [`Trace ${record.traceId}`]),
     `At ${when} the key "${caller.name}" asked for ${model} in ${dialect(record.format)}, ${form}.`,
   ];
 }
