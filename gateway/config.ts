@@ -19,6 +19,17 @@ export const gatewayBind = defineKey({
   doc: "Address the gateway listens on; port 0 takes a free one.",
 });
 
+/** Whether callers need no key. */
+export const gatewayNoAuth = defineKey({
+  name: "gateway.noAuth",
+  schema: z.boolean(),
+  default: false,
+  env: "PARLEY_GATEWAY_NO_AUTH",
+  flag: "--no-auth",
+  project: "refused",
+  doc: "Serve anybody on this machine without a key, as the owner; refused for an address beyond loopback.",
+});
+
 /** Largest request body. */
 export const gatewayMaxBodyBytes = defineKey({
   name: "gateway.maxBodyBytes",
@@ -143,6 +154,7 @@ export const providersKey = defineKey({
 /** Every key of this part. */
 export const gatewayKeys = [
   gatewayBind,
+  gatewayNoAuth,
   gatewayMaxBodyBytes,
   gatewayMaxInFlight,
   gatewayHeadersTimeoutMs,

@@ -6,7 +6,7 @@ import type { AccessLogReader } from "./observability/access-log-file.ts";
 import type { ProviderConfig } from "./providers/operator.ts";
 import type { Gateway, StartGatewayOptions } from "./start.ts";
 
-export { gatewayBind, gatewayKeys, providersKey } from "./config.ts";
+export { gatewayBind, gatewayKeys, gatewayNoAuth, providersKey } from "./config.ts";
 export { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 export type { AccessLogReader } from "./observability/access-log-file.ts";
 export type { AccessRecord } from "./observability/access-record.ts";

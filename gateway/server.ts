@@ -17,6 +17,8 @@ import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
 /** What the server is built from. */
 export interface ServerParts extends RouteParts {
   readonly authenticate: Authenticate;
+  /** Who a caller without a key of ours is; absent where such a one is refused. */
+  readonly stranger?: Caller;
 }
 
 /** What comes with each request beside it. */
@@ -46,10 +48,11 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
     refusals.inc({ code: error instanceof GatewayError ? error.failure.kind : "internal" });
     return errorResponse(error, { format, requestId, log: parts.log });
   };
+  const whoIs = (headers: Headers) => callerOf(headers, parts.authenticate) ?? parts.stranger;
   const guarded = async (c: GatewayContext, format: Format, answer: Route["answer"]) => {
     const requestId = `req_${parts.newId()}`;
     try {
-      const caller = callerOf(c.req.raw.headers, parts.authenticate);
+      const caller = whoIs(c.req.raw.headers);
       if (!caller) throw wrongKey();
       return await answer({ request: c.req.raw, body: c.env.body, requestId, caller, format });
     } catch (error) {
@@ -70,7 +73,7 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
   app.notFound((c) => guarded(c, callerDialect(c), () => refuseRoute(c, routes)));
   return {
     admit: (request) => {
-      if (callerOf(request.headers, parts.authenticate)) return undefined;
+      if (whoIs(request.headers)) return undefined;
       const format = dialectOf(request.headers, pathOf(request));
       const requestId = `req_${parts.newId()}`;
       return refuse(wrongKey(), format, requestId);

@@ -10,6 +10,7 @@ import {
   readOrCreateToken,
   registerSecret,
   serveHttp,
+  unauthenticated,
   type Config,
   type Environment,
   type Logger,
@@ -22,6 +23,7 @@ import {
   gatewayKeepAliveMs,
   gatewayMaxBodyBytes,
   gatewayMaxInFlight,
+  gatewayNoAuth,
   gatewaySimulator,
   providersKey,
 } from "./config.ts";
@@ -51,7 +53,7 @@ import { Tokenizer } from "./tokens/tokenizer.ts";
 export interface Gateway {
   readonly url: string;
   readonly port: number;
-  /** Bearer of its clients. */
+  /** Bearer of its clients; empty where none is needed. */
   readonly token: string;
   /** Ids of providers that have a key now. */
   readonly providers: readonly string[];
@@ -86,8 +88,9 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   for (const key of environmentKeys.values()) registerSecret(key);
   const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
   const isUsable = (provider: Provider) => leases.hasKey(provider);
-  const token = readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
-  const isOwner = matchToken(token);
+  const isOpen = config.get(gatewayNoAuth);
+  const token = isOpen ? "" : readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
+  const isOwner = isOpen ? () => false : matchToken(token);
   const outbound = createOutbound();
   const nowMs = () => performance.timeOrigin + performance.now();
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
@@ -100,6 +103,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     admission: openAdmission,
     observers: observation.observers,
     authenticate: (candidate) => (isOwner(candidate) ? OWNER : undefined),
+    ...(isOpen && { stranger: OWNER }),
     outbound,
     limits: {
       headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
@@ -122,12 +126,14 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
       bind,
       admit: app.admit,
       fetch: app.fetch,
-      hasToken: true,
+      hasToken: !isOpen,
+      ...(isOpen && { [unauthenticated]: true as const }),
       maxBodyBytes: config.get(gatewayMaxBodyBytes),
       refuse: (refusal, request) => refusedResponse(refusal, request, newId),
       log,
     }),
   );
+  if (isOpen) log.warn("anybody on this machine may use this gateway: it asks for no key");
   return {
     url: server.url,
     port: server.port,

@@ -114,29 +114,31 @@ function warnWhenPublic({ url }: Gateway, log: Logger): void {
 
 function readyJson(gateway: Gateway, broker: Broker): string {
   const ready = {
-    gateway: { url: gateway.url, key: gateway.token },
+    gateway: { url: gateway.url, key: gateway.token || null },
     broker: { url: broker.url, socket: broker.socketPath ?? null },
   };
   return `${JSON.stringify(ready)}\n`;
 }
 
 function readyText(gateway: Gateway, broker: Broker): string {
+  // With gateway.noAuth any word is a key; SDKs refuse to start without one.
+  const key = gateway.token || "none";
   const providers = gateway.providers.filter((id) => !id.startsWith("sim-")).join(", ");
   return `Parley is ready.
 
   gateway    ${gateway.url}
-  key        ${gateway.token}
+  key        ${key}
   broker     ${broker.url}
   providers  ${providers}
 
 Try it:
-  curl ${gateway.url}/v1/chat/completions -H "Authorization: Bearer ${gateway.token}" \\
+  curl ${gateway.url}/v1/chat/completions -H "Authorization: Bearer ${key}" \\
     -H "Content-Type: application/json" \\
     -d '{"model":"sim/echo","messages":[{"role":"user","content":"Hello"}]}'
 
 Point your tools at it:
-  export OPENAI_BASE_URL=${gateway.url}/v1 OPENAI_API_KEY=${gateway.token}
-  export ANTHROPIC_BASE_URL=${gateway.url} ANTHROPIC_API_KEY=${gateway.token}
+  export OPENAI_BASE_URL=${gateway.url}/v1 OPENAI_API_KEY=${key}
+  export ANTHROPIC_BASE_URL=${gateway.url} ANTHROPIC_API_KEY=${key}
 
 Ctrl-C stops it.
 `;

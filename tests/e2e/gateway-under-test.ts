@@ -21,12 +21,14 @@ export async function startGatewayUnderTest({
   config = {},
   env = {},
   environmentKeys = {},
+  bind = "127.0.0.1:0",
   credentials = { entries: () => [], fresh: () => Promise.reject(new Error("there is none")) },
   observe = () => {},
   observeLimits = () => {},
 }: Partial<Pick<StartGatewayOptions, "credentials" | "observe" | "observeLimits">> & {
   config?: Record<string, unknown>;
   env?: Environment;
+  bind?: string;
   environmentKeys?: Readonly<Record<string, string>>;
 } = {}): Promise<GatewayUnderTest> {
   const home = mkdtempSync(join(tmpdir(), "parley-e2e-"));
@@ -38,7 +40,7 @@ export async function startGatewayUnderTest({
       keys: configKeys,
       env: world,
       cwd: home,
-      flags: { "--gateway-bind": "127.0.0.1:0" },
+      flags: { "--gateway-bind": bind },
     }),
     env: world,
     log: createLogger({ level: "debug", write: (line) => lines.push(line) }),

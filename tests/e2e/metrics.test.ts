@@ -14,6 +14,8 @@ let gateway: GatewayUnderTest;
 beforeAll(async () => {
   const baseUrl = `${upstream.url}/v1`;
   gateway = await startGatewayUnderTest({
+    env: { OPENAI_BASE_URL: baseUrl },
+    environmentKeys: { openai: KEY },
     config: {
       gateway: { maxInFlight: 3 },
       providers: {
@@ -169,4 +171,19 @@ test("a caller's own request id is kept beside ours and told back in the log, ne
   expect(JSON.parse(line ?? "{}")).toMatchObject({ requestId: ours, clientRequestId: "mine-1" });
   await ask("sim/echo", {}, { headers: { "x-request-id": "x".repeat(129) } });
   expect(gateway.logged()).not.toContain("xxxxxxxx");
+});
+
+test("our request id goes to a vendor that takes its client's, and the vendor's comes back", async () => {
+  script = () =>
+    Response.json(
+      { id: "x", object: "chat.completion", choices: [] },
+      { headers: { "x-request-id": "theirs-1" } },
+    );
+  const headers = { "x-request-id": "mine-2" };
+  const response = await ask("openai/gpt-5", {}, { headers });
+  const ours = response.headers.get("x-request-id") ?? "";
+  expect(upstream.received.at(-1)?.headers["x-client-request-id"]).toBe(ours);
+  expect(response.headers.get("x-upstream-request-id")).toBe("theirs-1");
+  expect(gateway.logged()).toContain('"upstreamRequestId":"theirs-1"');
+  expect(JSON.stringify(upstream.received.at(-1))).not.toContain("mine-2");
 });

@@ -1,7 +1,7 @@
 // `agent auth-gateway serve`: a gateway on a broker's credentials, until Ctrl-C.
 
 import { environmentKeys, openRegistry } from "#broker";
-import { gatewayBind, startGateway } from "#gateway";
+import { type Gateway, gatewayBind, gatewayNoAuth, startGateway } from "#gateway";
 import type { Config } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
@@ -12,11 +12,14 @@ import { openProcessLog } from "../../process-log.ts";
 import { unlessStopped, untilStopped } from "../../until-stopped.ts";
 
 interface ServeOptions {
+  /** False for --no-auth. */
+  readonly auth: boolean;
   readonly bind?: string;
   readonly config?: string;
   readonly json?: boolean;
 }
 
+const NO_AUTH = "--no-auth";
 const SERVE_KEYS = [gatewayBind, logLevel];
 
 const HELP = `
@@ -28,13 +31,15 @@ export const serveSubcommand: Subcommand = {
   register(serve, context) {
     serve
       .option("--bind <host:port>", "the same as --gateway-bind")
+      .option(NO_AUTH, gatewayNoAuth.doc)
       .option("--config <file>", "read this configuration file over the others")
       .option("--json", "print one line of JSON when ready")
       .addHelpText("after", HELP);
     addKeyOptions(serve, SERVE_KEYS);
     serve.action((options: ServeOptions) => {
       const bind = options.bind === undefined ? {} : { "--gateway-bind": options.bind };
-      const flags = { ...keyFlags(serve, SERVE_KEYS), ...bind };
+      const open = options.auth ? {} : { [NO_AUTH]: true };
+      const flags = { ...keyFlags(serve, SERVE_KEYS), ...bind, ...open };
       const config = context.loadConfig(flags, options.config);
       return withBrokerErrors(() => serveGateway(context, config, options));
     });
@@ -61,16 +66,26 @@ async function serveGateway(
       observeLimits: (id, headers) => broker.limits.record(id, headers),
       environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
     });
-    const { url, token, providers } = gateway;
-    context.stdout(
-      json
-        ? `${JSON.stringify({ gateway: { url, key: token }, broker: { url: broker.url } })}\n`
-        : `Gateway at ${url}, credentials from ${broker.url}\nKey: agent auth-gateway token\nProviders: ${providers.filter((id) => !id.startsWith("sim-")).join(", ")}\nCtrl-C stops it.\n`,
-    );
+    context.stdout((json ? readyJson : readyText)(gateway, broker.url));
     await stopped;
     log.info("stopping");
     await gateway.stop();
   } finally {
     await broker.stop();
   }
+}
+
+function readyJson({ url, token }: Gateway, brokerUrl: string): string {
+  const ready = { gateway: { url, key: token || null }, broker: { url: brokerUrl } };
+  return `${JSON.stringify(ready)}\n`;
+}
+
+function readyText({ url, token, providers }: Gateway, brokerUrl: string): string {
+  const key = token === "" ? "none is asked for, on this machine" : "agent auth-gateway token";
+  const shown = providers.filter((id) => !id.startsWith("sim-")).join(", ");
+  return `Gateway at ${url}, credentials from ${brokerUrl}
+Key: ${key}
+Providers: ${shown}
+Ctrl-C stops it.
+`;
 }
