@@ -39,7 +39,7 @@ async function forward(
     provider,
     format: format.id,
     model: target.model.id,
-    url: endpointUrl(provider.baseUrl, endpoint),
+    url: endpointUrl(provider, endpoint, target.model.id),
     body: sameFormatBody(bytes, model, { ...alias, format }),
     isStream: false,
     lease,

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { azure, DEFAULT_API_VERSION } from "./azure.ts";
+import { endpointUrl } from "./endpoint-url.ts";
 import { callUrl } from "./provider.ts";
 
 const RESOURCE = "https://team.openai.azure.com";
@@ -18,6 +19,13 @@ test.each([RESOURCE, `${RESOURCE}/`, `${RESOURCE}/openai`, `${RESOURCE}/openai/`
     expect(urlOf(baseUrl, "responses")).toBe(`${RESOURCE}/openai/responses${query}`);
   },
 );
+
+test("embeddings are a deployment's too", () => {
+  const provider = { ...azure, baseUrl: RESOURCE };
+  expect(endpointUrl(provider, "embeddings", "embed")).toBe(
+    `${RESOURCE}/openai/deployments/embed/embeddings?api-version=${DEFAULT_API_VERSION}`,
+  );
+});
 
 test("an api-version of the operator's own stays", () => {
   const baseUrl = `${RESOURCE}/?api-version=2024-10-21`;

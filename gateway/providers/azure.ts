@@ -38,6 +38,7 @@ export const azure: Provider = {
   baseUrlEnv: "AZURE_OPENAI_ENDPOINT",
   isServedWith: "address",
   address: azureAddress,
+  endpoints: ["embeddings"],
   quirks: {},
   takesUnlistedModels: true,
   needsKey: true,

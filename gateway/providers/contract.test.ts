@@ -6,7 +6,7 @@ import type { Quirks } from "../formats/format.ts";
 import { formats } from "../formats/index.ts";
 import { builtInProviders } from "./index.ts";
 import { describeProvider, ProviderConfig, ProviderConfigError } from "./operator.ts";
-import { callUrl, upstreamUrl, type Provider } from "./provider.ts";
+import { baseUrlFrom, callUrl, upstreamUrl, type Provider } from "./provider.ts";
 
 const list: readonly Provider[] = builtInProviders;
 
@@ -143,4 +143,24 @@ test("a base URL works with and without a slash at its end, and with /v1 for mes
   expect(upstreamUrl("http://h/v1/", "chat")).toBe("http://h/v1/chat/completions");
   expect(upstreamUrl("http://h", "messages")).toBe("http://h/v1/messages");
   expect(upstreamUrl("http://h/v1/", "messages")).toBe("http://h/v1/messages");
+});
+
+test("a variable that names a host gets what it leaves out from the provider's own address", () => {
+  const { ollama, groq } = Object.fromEntries(list.map((provider) => [provider.id, provider]));
+  if (!ollama || !groq) throw new Error("not listed");
+  const ollamaAt = (OLLAMA_HOST: string) => baseUrlFrom(ollama, { OLLAMA_HOST });
+  expect(ollamaAt("0.0.0.0")).toBe("http://127.0.0.1:11434/v1");
+  expect(ollamaAt("gpu.house.example")).toBe("http://gpu.house.example:11434/v1");
+  expect(ollamaAt("[::1]:9")).toBe("http://[::1]:9/v1");
+  expect(ollamaAt("https://gpu.house.example")).toBe("https://gpu.house.example/v1");
+  expect(ollamaAt("http://h:1/v2")).toBe("http://h:1/v2");
+  expect(ollamaAt("  ")).toBeUndefined();
+  const GROQ_BASE_URL = "https://api.groq.com";
+  expect(baseUrlFrom(groq, { GROQ_BASE_URL })).toBe(groq.baseUrl);
+});
+
+test("a variable that holds a base URL is taken as it is", () => {
+  const openai = list.find(({ id }) => id === "openai");
+  const OPENAI_BASE_URL = "http://h/v1/";
+  expect(openai && baseUrlFrom(openai, { OPENAI_BASE_URL })).toBe(OPENAI_BASE_URL);
 });

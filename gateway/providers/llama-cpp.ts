@@ -11,6 +11,7 @@ export const llamaCpp: Provider = {
   baseUrl: "http://127.0.0.1:8080/v1",
   baseUrlEnv: "LLAMA_CPP_BASE_URL",
   isServedWith: "entry",
+  endpoints: ["embeddings"],
   quirks: OPEN_MODELS,
   listsModels: true,
   takesUnlistedModels: true,

@@ -11,6 +11,7 @@ export const lmStudio: Provider = {
   baseUrl: "http://127.0.0.1:1234/v1",
   baseUrlEnv: "LM_STUDIO_BASE_URL",
   isServedWith: "entry",
+  endpoints: ["embeddings"],
   quirks: OPEN_MODELS,
   listsModels: true,
   takesUnlistedModels: true,

@@ -12,6 +12,7 @@ export const ollama: Provider = {
   baseUrlEnv: "OLLAMA_HOST",
   isHostVariable: true,
   isServedWith: "entry",
+  endpoints: ["embeddings"],
   quirks: OPEN_MODELS,
   listsModels: true,
   takesUnlistedModels: true,

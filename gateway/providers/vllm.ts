@@ -11,6 +11,7 @@ export const vllm: Provider = {
   baseUrl: "http://127.0.0.1:8000/v1",
   baseUrlEnv: "VLLM_BASE_URL",
   isServedWith: "entry",
+  endpoints: ["embeddings"],
   quirks: OPEN_MODELS,
   listsModels: true,
   takesUnlistedModels: true,

@@ -77,6 +77,23 @@ test("with its variable, a host is asked for its models once somebody lists them
   expect(call?.headers["authorization"]).toBeUndefined();
 });
 
+test("a key that is configured is shown, in lists and in calls", async () => {
+  const host = startHost();
+  const gateway = await startGateway({
+    config: {
+      providers: { vllm: { baseUrl: `${host.url}/v1`, apiKey: "vllm-canary-0123456789" } },
+    },
+  });
+  await listed(gateway);
+  const said = { messages: [{ role: "user", content: "hi" }] };
+  await gateway.post("/v1/chat/completions", { model: "vllm/qwen3:8b", ...said });
+  expect(host.received.map(({ path, headers }) => [path, headers["authorization"]])).toEqual([
+    ["/v1/models", "Bearer vllm-canary-0123456789"],
+    ["/v1/chat/completions", "Bearer vllm-canary-0123456789"],
+  ]);
+  expect(gateway.logged()).not.toContain("vllm-canary");
+});
+
 test("an entry in the configuration is enough, and a host that is down is named, in lists and in answers", async () => {
   const closed = startHost();
   const address = closed.url;
