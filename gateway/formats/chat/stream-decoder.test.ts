@@ -3,13 +3,17 @@
 
 import { describe, expect, test } from "bun:test";
 import { type Json, type JsonObject, type Reply, ReplyAssembler, type ReplyEvent } from "#wire";
+import type { Quirks } from "../format.ts";
 import { Losses } from "../losses.ts";
 import { decodeReply } from "./reply.ts";
 import { ChatStreamDecoder } from "./stream-decoder.ts";
 
 const DONE = "[DONE]";
 
-function run(chunks: readonly (Json | string)[], { isCut = false } = {}) {
+function run(
+  chunks: readonly (Json | string)[],
+  { isCut = false, quirks = {} }: { isCut?: boolean; quirks?: Quirks } = {},
+) {
   const events: ReplyEvent[] = [];
   const assembler = new ReplyAssembler();
   const losses = new Losses();
@@ -18,7 +22,7 @@ function run(chunks: readonly (Json | string)[], { isCut = false } = {}) {
       events.push(event);
       assembler.push(event);
     },
-    { provider: "host", losses },
+    { provider: "host", quirks, losses },
   );
   for (const chunk of chunks) {
     decoder.event("", typeof chunk === "string" ? chunk : JSON.stringify(chunk));
@@ -335,5 +339,59 @@ describe("the rest", () => {
       { choices: [], usage },
     ]);
     expect(streamed).toEqual(decodeReply(whole, { provider: "host", losses: new Losses() }));
+  });
+});
+
+describe("think tags", () => {
+  const quirks = { hasThinkTags: true };
+  const content = (text: string) => delta({ content: text });
+  const partsOf = (chunks: readonly Json[], known: Quirks = quirks) =>
+    run([...chunks, delta({}, "stop")], { quirks: known }).assembler.reply?.parts;
+
+  test("of a host that is known for them hold reasoning, wherever they are cut", () => {
+    expect(partsOf(["<th", "ink>", "h", "m</thi", "nk>\n", "\nYes"].map(content))).toEqual([
+      { kind: "thinking", text: "hm", isRaw: true },
+      { kind: "text", text: "Yes" },
+    ]);
+  });
+
+  test("of any other host are text, and so they are beside a field for reasoning", () => {
+    const tagged = content("<think>a</think>b");
+    expect(partsOf([tagged], {})).toEqual([{ kind: "text", text: "<think>a</think>b" }]);
+    expect(partsOf([delta({ reasoning_content: "r" }), tagged])).toMatchObject([
+      { kind: "thinking", text: "r" },
+      { kind: "text", text: "<think>a</think>b" },
+    ]);
+  });
+
+  test("that never close hold what there was, before the calls", () => {
+    const called = call({ index: 0, id: "c", function: { name: "f", arguments: "{}" } });
+    for (const [said, kind, text] of [
+      ["<think>hm</th", "thinking", "hm</th"],
+      ["<thi", "text", "<thi"],
+    ] as const) {
+      expect(partsOf([content(said), called])).toMatchObject([
+        { kind, text },
+        { kind: "toolCall", name: "f" },
+      ]);
+    }
+  });
+
+  test("a text that only begins like one is whole, also when nothing follows", () => {
+    expect(partsOf([content("<thi")])).toEqual([{ kind: "text", text: "<thi" }]);
+  });
+
+  test("no event is taken for a plain delta before the answer has begun", () => {
+    const decoder = new ChatStreamDecoder(() => {}, {
+      provider: "h",
+      quirks,
+      losses: new Losses(),
+    });
+    const plain = ["<think>", "a", "</think>", "b"].map((text) => {
+      const data = JSON.stringify(content(text));
+      decoder.event("", data);
+      return decoder.isPlainDelta(data);
+    });
+    expect(plain).toEqual([false, false, false, true]);
   });
 });

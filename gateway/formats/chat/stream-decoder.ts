@@ -161,7 +161,10 @@ export class ChatStreamDecoder implements StreamDecoder {
     else if (Array.isArray(content)) this.#contentParts(content);
     if (Array.isArray(annotations)) this.#annotations(annotations);
     this.#text("refusal", nonEmpty(refusal));
-    if (Array.isArray(calls)) this.#tools.pushAll(calls);
+    if (Array.isArray(calls) && calls.length > 0) {
+      this.#endThinkTags();
+      this.#tools.pushAll(calls);
+    }
     if (isJsonObject(legacy)) this.#tools.pushLegacy(legacy);
     for (const field of LOST_FIELDS) {
       const value = delta[field];
@@ -186,6 +189,11 @@ export class ChatStreamDecoder implements StreamDecoder {
     // A host that has a field for reasoning does not write it into the text as well.
     if (!this.#thinkTags || this.#hasPlainReasoning) return this.#text("text", text);
     for (const piece of this.#thinkTags.push(text)) this.#piece(piece);
+  }
+
+  /** What was held back for a tag is said before a call, and before the end. */
+  #endThinkTags(): void {
+    for (const piece of this.#thinkTags?.end() ?? []) this.#piece(piece);
   }
 
   #piece({ kind, text }: ThinkPiece): void {
@@ -218,7 +226,7 @@ export class ChatStreamDecoder implements StreamDecoder {
 
   #finish(): void {
     this.#start();
-    for (const piece of this.#thinkTags?.end() ?? []) this.#piece(piece);
+    this.#endThinkTags();
     if (!this.#tools.end()) return this.#failAs("nameless");
     for (const { kind, text, isRaw } of this.#held) this.#writer.write(kind, text, isRaw);
     const lostCitations = this.#writer.end();
