@@ -1,6 +1,7 @@
 // Model servers on this machine: served when somebody asks for them, and then by their own list; else not touched.
 
 import { afterEach, expect, test } from "bun:test";
+import { checkUpstreams } from "#gateway";
 import { startScriptedUpstream, type ScriptedUpstream } from "../scripted-upstream.ts";
 import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
 
@@ -116,7 +117,10 @@ test("an entry in the configuration is enough, and a host that is down is named,
   expect(error.message).toContain("Is vLLM running?");
 });
 
-test("an address that is none keeps the gateway from starting, and says which variable holds it", () => {
-  const start = startGatewayUnderTest({ env: { VLLM_BASE_URL: "over there" } });
-  expect(start).rejects.toThrow("VLLM_BASE_URL");
+test("an address that is none keeps the gateway from starting, and says which variable holds it", async () => {
+  await expect(checkUpstreams({}, { VLLM_BASE_URL: "over there" })).rejects.toThrow(
+    "VLLM_BASE_URL",
+  );
+  await expect(checkUpstreams({ azure: {} }, {})).rejects.toThrow("AZURE_OPENAI_ENDPOINT");
+  await checkUpstreams({ azure: {} }, { AZURE_OPENAI_ENDPOINT: "https://h.openai.azure.com" });
 });
