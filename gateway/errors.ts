@@ -15,8 +15,14 @@ export class GatewayError extends Error {
     this.name = new.target.name;
     this.code = failure.code ?? failure.kind;
     this.failure = failure;
-    this.headers = headers;
+    this.headers = { ...retryAfter(failure), ...headers };
   }
+}
+
+// Google says in the body what others say in the header that clients read.
+function retryAfter({ retryAfterMs }: Failure): Readonly<Record<string, string>> {
+  if (retryAfterMs === undefined) return {};
+  return { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) };
 }
 
 interface GatewayErrorOptions {

@@ -207,7 +207,7 @@ function withOverrides(
   env: Environment,
 ): Provider {
   const described = config ? describeProvider(provider.id, config, provider) : provider;
-  const baseUrl = baseUrlFrom(provider, env);
+  const baseUrl = baseUrlFrom(described, env);
   if (baseUrl === undefined) return described;
   if (provider.isServedWith && !URL.canParse(baseUrl)) {
     throw new ProviderConfigError(

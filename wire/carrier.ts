@@ -8,7 +8,7 @@ import type { Carrier } from "./conversation.ts";
 const PREFIX = "gw1.";
 
 const CarrierJson = z.object({
-  f: z.enum(["chat", "responses", "messages"]),
+  f: z.enum(["chat", "responses", "messages", "generate"]),
   k: z.enum(["signature", "redacted", "encrypted", "details"]),
   d: z.string(),
   i: z.string().optional(),

@@ -4,18 +4,24 @@
 
 import type { Json, JsonObject } from "./json.ts";
 
-/** The wire formats of this layer. */
-export type FormatId = "chat" | "responses" | "messages";
+/** The wire formats that callers speak. */
+export type CallerFormatId = "chat" | "responses" | "messages";
+
+/** Every wire format; `generate` (Gemini generateContent) is spoken to upstreams only. */
+export type FormatId = CallerFormatId | "generate";
 
 /** Provider state that only its maker can read: signatures, encrypted reasoning, redacted blocks. */
 export interface Carrier {
   /** The format whose dialect minted it; another dialect may carry it but never interpret it. */
   readonly format: FormatId;
-  /** `signature` and `redacted` are Messages, `encrypted` is Responses, `details` is Chat reasoning_details. */
+  /**
+   * `signature` is Messages' or Gemini's, `redacted` is Messages', `encrypted` is Responses', `details` is Chat's
+   * reasoning_details.
+   */
   readonly kind: "signature" | "redacted" | "encrypted" | "details";
   /** The exact opaque string (for `details`, the JSON text of the array). */
   readonly data: string;
-  /** Item id the data is bound to (Responses `rs_…`). */
+  /** What the data is bound to: the item id in Responses (`rs_…`), the tool call's id in Gemini. */
   readonly id?: string;
   /** Provider id that produced it, when known; state never goes to another provider. */
   readonly provider?: string;

@@ -31,6 +31,8 @@ export interface Failure {
   readonly code?: string;
   /** JSON path of the offending field in the caller's own body. */
   readonly param?: string;
+  /** How long the upstream asks to be left alone, where its body says so. */
+  readonly retryAfterMs?: number;
   /** Exact status to answer with when an upstream set one that the kind's default would lose. */
   readonly status?: number;
 }

@@ -12,12 +12,13 @@ import {
   type ReplyEvent,
   type Turn,
 } from "#wire";
-import { InvalidRequest } from "../errors.ts";
-import type { Format, ReplyContext } from "./format.ts";
-import { formats } from "./index.ts";
+import { InvalidRequest, UpstreamFailed } from "../errors.ts";
+import type { Format, ReplyContext, UpstreamFormat } from "./format.ts";
+import { formats, upstreamFormats } from "./index.ts";
 import { Losses } from "./losses.ts";
 
 const list: readonly Format[] = Object.values(formats);
+const upstreamList: readonly UpstreamFormat[] = Object.values(upstreamFormats);
 
 function request(rest: Partial<ConversationRequest> = {}): ConversationRequest {
   const hello: Turn = { role: "user", parts: [{ kind: "text", text: "hello" }] };
@@ -46,14 +47,13 @@ function context(given = request()): ReplyContext {
   };
 }
 
-function target(format: Format) {
+function target() {
   return {
     provider: "p",
     model: "sent",
     maxOutputTokens: 1_000,
     quirks: {},
     losses: new Losses(),
-    format,
   };
 }
 
@@ -191,6 +191,101 @@ describe.each(list.map((format) => [format.id, format] as const))(
       }
     });
 
+    test("encodes a request that it decodes to the same conversation", () => {
+      const given = request({
+        turns: [
+          { role: "user", parts: [{ kind: "text", text: "hello" }] },
+          {
+            role: "assistant",
+            parts: [
+              { kind: "text", text: "looking" },
+              { kind: "toolCall", id: "call_a", name: "f", arguments: '{"a":1}' },
+            ],
+          },
+          {
+            role: "user",
+            parts: [{ kind: "toolResult", id: "call_a", parts: [{ kind: "text", text: "sunny" }] }],
+          },
+        ],
+        tools: [
+          {
+            kind: "function",
+            name: "f",
+            description: "d",
+            schema: { type: "object", properties: {} },
+          },
+        ],
+        toolChoice: { mode: "auto" },
+        maxOutputTokens: 500,
+      });
+      const body = format.encodeRequest(given, target());
+      const again = format.decodeRequest(JSON.parse(JSON.stringify(body)) as JsonObject, {
+        losses: new Losses(),
+      });
+      // Where a part stood differs; what it is must not. Turns may be split differently.
+      const bare = (turns: readonly Turn[]) =>
+        turns.flatMap(({ role, parts }) =>
+          parts.map((part) => ({
+            role,
+            part: JSON.parse(
+              JSON.stringify(part, (key, value) => (key === "path" ? undefined : value)),
+            ),
+          })),
+        );
+      expect(bare(again.turns)).toEqual(bare(given.turns));
+      expect(again.instructions.map(({ text }) => text)).toEqual(["be brief"]);
+      expect(again.maxOutputTokens).toBe(500);
+      expect(again.tools).toMatchObject([{ kind: "function", name: "f", description: "d" }]);
+      expect(again.model).toBe("sent");
+    });
+
+    test("refuses what it does not know with its path, never by throwing something else", () => {
+      const { model } = request();
+      const bodies: JsonObject[] = [
+        { model },
+        { model, messages: 7, input: 7 },
+        { model, messages: [null], input: [null] },
+        { model, messages: [{ role: "wizard", content: "x" }], input: [{ type: "wizard" }] },
+        {
+          model,
+          messages: [{ role: "user", content: [{ type: "hologram" }] }],
+          input: [{ role: "user", content: [{ type: "hologram" }] }],
+        },
+        {
+          model,
+          messages: [{ role: "user", content: "x" }],
+          input: "x",
+          max_tokens: 9,
+          no_such_field: 1,
+        },
+      ];
+      for (const body of bodies) {
+        expect(() => format.decodeRequest(body, { losses: new Losses() })).toThrow(InvalidRequest);
+      }
+    });
+
+    test("finds nothing to drop in a body without carriers", () => {
+      expect(
+        format.dropCarriers({ model: "m", messages: [{ role: "user", content: "x" }], input: "x" }),
+      ).toBe(false);
+    });
+  },
+);
+
+describe.each(upstreamList.map((format) => [format.id, format] as const))(
+  "upstreams of the %s format",
+  (_id, format) => {
+    test("take no list, and nothing else that is none, for a reply", () => {
+      const context = { provider: "p", losses: new Losses() };
+      for (const body of [null, 7, "text", [], [7], {}]) {
+        expect(() => format.decodeReply(body, context)).toThrow(UpstreamFailed);
+      }
+    });
+
+    test("are listed under their own id", () => {
+      expect<UpstreamFormat>(upstreamFormats[format.id]).toBe(format);
+    });
+
     test("makes something of every error body, nonsense included", () => {
       for (const body of [
         null,
@@ -240,88 +335,9 @@ describe.each(list.map((format) => [format.id, format] as const))(
       }
     });
 
-    test("encodes a request that it decodes to the same conversation", () => {
-      const given = request({
-        turns: [
-          { role: "user", parts: [{ kind: "text", text: "hello" }] },
-          {
-            role: "assistant",
-            parts: [
-              { kind: "text", text: "looking" },
-              { kind: "toolCall", id: "call_a", name: "f", arguments: '{"a":1}' },
-            ],
-          },
-          {
-            role: "user",
-            parts: [{ kind: "toolResult", id: "call_a", parts: [{ kind: "text", text: "sunny" }] }],
-          },
-        ],
-        tools: [
-          {
-            kind: "function",
-            name: "f",
-            description: "d",
-            schema: { type: "object", properties: {} },
-          },
-        ],
-        toolChoice: { mode: "auto" },
-        maxOutputTokens: 500,
-      });
-      const body = format.encodeRequest(given, target(format));
-      const again = format.decodeRequest(JSON.parse(JSON.stringify(body)) as JsonObject, {
-        losses: new Losses(),
-      });
-      // Where a part stood differs; what it is must not. Turns may be split differently.
-      const bare = (turns: readonly Turn[]) =>
-        turns.flatMap(({ role, parts }) =>
-          parts.map((part) => ({
-            role,
-            part: JSON.parse(
-              JSON.stringify(part, (key, value) => (key === "path" ? undefined : value)),
-            ),
-          })),
-        );
-      expect(bare(again.turns)).toEqual(bare(given.turns));
-      expect(again.instructions.map(({ text }) => text)).toEqual(["be brief"]);
-      expect(again.maxOutputTokens).toBe(500);
-      expect(again.tools).toMatchObject([{ kind: "function", name: "f", description: "d" }]);
-      expect(again.model).toBe("sent");
-    });
-
     test("gives the same bytes for the same request", () => {
-      const print = () => JSON.stringify(format.encodeRequest(request(), target(format)));
+      const print = () => JSON.stringify(format.encodeRequest(request(), target()));
       expect(print()).toBe(print());
-    });
-
-    test("refuses what it does not know with its path, never by throwing something else", () => {
-      const { model } = request();
-      const bodies: JsonObject[] = [
-        { model },
-        { model, messages: 7, input: 7 },
-        { model, messages: [null], input: [null] },
-        { model, messages: [{ role: "wizard", content: "x" }], input: [{ type: "wizard" }] },
-        {
-          model,
-          messages: [{ role: "user", content: [{ type: "hologram" }] }],
-          input: [{ role: "user", content: [{ type: "hologram" }] }],
-        },
-        {
-          model,
-          messages: [{ role: "user", content: "x" }],
-          input: "x",
-          max_tokens: 9,
-          no_such_field: 1,
-        },
-      ];
-      for (const body of bodies) {
-        expect(() => format.decodeRequest(body, { losses: new Losses() })).toThrow(InvalidRequest);
-      }
-    });
-
-    test("finds nothing to drop in a body without carriers", () => {
-      expect(
-        format.dropCarriers({ model: "m", messages: [{ role: "user", content: "x" }], input: "x" }),
-      ).toBe(false);
     });
   },
 );

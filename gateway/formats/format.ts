@@ -1,8 +1,10 @@
 // The contract of a wire format. A format is one object: it decodes and encodes requests, replies,
 // streams and errors of its dialect to and from the canonical conversation, and does nothing else:
-// no I/O, no clock, no randomness but what the contexts hand in.
+// no I/O, no clock, no randomness but what the contexts hand in. A dialect that only upstreams speak
+// is the half of it that faces them.
 
 import type {
+  CallerFormatId,
   ConversationRequest,
   EmitReplyEvent,
   Failure,
@@ -137,27 +139,30 @@ export interface StreamEncoder {
   readonly keepAlive: string;
 }
 
-/** A wire format; see the file map in gateway/README.md for how to add one. */
-export interface Format {
+/** A wire format that upstreams speak; see the file map in gateway/README.md for how to add one. */
+export interface UpstreamFormat {
   readonly id: FormatId;
-  /** Path on the gateway and, after the base URL of an upstream, there: `/v1` included. */
+
+  /** Canonical → body for the upstream. Throws UnsupportedParameter for what the dialect cannot say. */
+  encodeRequest(request: ConversationRequest, target: Target): JsonObject;
+  /** Upstream's whole answer → canonical. Throws UpstreamFailed when it is none. */
+  decodeReply(body: Json, context: UpstreamContext): Reply;
+  createStreamDecoder(emit: EmitReplyEvent, context: UpstreamContext): StreamDecoder;
+  /** Upstream's error body (parsed JSON, or text when it is none) → what went wrong. Never throws. */
+  decodeError(status: number, body: Json): Failure;
+}
+
+/** A wire format that callers speak too. */
+export interface Format extends UpstreamFormat {
+  readonly id: CallerFormatId;
+  /** Path on the gateway: `/v1` included. */
   readonly path: string;
 
   /** Untrusted body → canonical. Throws InvalidRequest with the JSON path. */
   decodeRequest(body: JsonObject, context: DecodeContext): ConversationRequest;
-  /** Canonical → body for the upstream. Throws UnsupportedParameter for what the dialect cannot say. */
-  encodeRequest(request: ConversationRequest, target: Target): JsonObject;
-
-  /** Upstream's whole answer → canonical. Throws UpstreamFailed when it is none. */
-  decodeReply(body: Json, context: UpstreamContext): Reply;
   /** Canonical → body for the caller. */
   encodeReply(reply: Reply, context: ReplyContext): JsonObject;
-
-  createStreamDecoder(emit: EmitReplyEvent, context: UpstreamContext): StreamDecoder;
   createStreamEncoder(context: ReplyContext): StreamEncoder;
-
-  /** Upstream's error body (parsed JSON, or text when it is none) → what went wrong. Never throws. */
-  decodeError(status: number, body: Json): Failure;
   /** What went wrong → status and envelope of the dialect. */
   encodeError(failure: Failure, requestId: string): { status: number; body: JsonObject };
 

@@ -1,10 +1,21 @@
-// The list of wire formats. To add one: a file beside these that satisfies Format, and a line here.
+// The lists of wire formats. To add one: a file beside these that satisfies Format, or UpstreamFormat where
+// no caller speaks it, and a line here.
 
-import type { FormatId } from "#wire";
+import type { CallerFormatId, FormatId } from "#wire";
 import { chat } from "./chat.ts";
-import type { Format } from "./format.ts";
+import type { Format, UpstreamFormat } from "./format.ts";
+import { generate } from "./generate.ts";
 import { messages } from "./messages.ts";
 import { responses } from "./responses.ts";
 
-/** Every format the gateway speaks, to callers and to upstreams. */
-export const formats = { chat, responses, messages } as const satisfies Record<FormatId, Format>;
+/** Every format the gateway speaks to callers; it speaks them to upstreams too. */
+export const formats = { chat, responses, messages } as const satisfies Record<
+  CallerFormatId,
+  Format
+>;
+
+/** Every format the gateway speaks to upstreams. */
+export const upstreamFormats = { ...formats, generate } as const satisfies Record<
+  FormatId,
+  UpstreamFormat
+>;

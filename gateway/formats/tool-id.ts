@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import type { FormatId } from "#wire";
 
 /** Longest id each dialect takes. */
-export const MAX_TOOL_ID_CHARS = { chat: 40, responses: 64, messages: 64 } as const;
+export const MAX_TOOL_ID_CHARS = { chat: 40, responses: 64, messages: 64, generate: 64 } as const;
 
 const LEGAL = /^[A-Za-z0-9_-]+$/;
 

@@ -11,7 +11,7 @@ import {
   type Json,
 } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
-import { formats } from "../formats/index.ts";
+import { upstreamFormats } from "../formats/index.ts";
 import type { Provider } from "../providers/provider.ts";
 import { callHeaders, callUrl } from "../providers/provider.ts";
 import { callerHeaders, crossingQuery, upstreamHeaders } from "./crossing-headers.ts";
@@ -83,7 +83,7 @@ export async function dispatch(
   const crossing = { format, isSameFormat, isSimulated, isStream };
   const request = {
     url:
-      (url ?? callUrl(provider, { format, model })) +
+      (url ?? callUrl(provider, { format, model, isStream })) +
       (isSameFormat && format === "messages" ? crossingQuery(exchange.query) : ""),
     method: "POST",
     headers: {
@@ -156,7 +156,7 @@ async function checkKind(
   if (!isPage && !isWhole) return response;
   const body = parseOrText(await readSome(response));
   if (isWhole && isJsonObject(body) && isJsonObject(body["error"])) {
-    throw new UpstreamFailed(formats[format].decodeError(502, body));
+    throw new UpstreamFailed(upstreamFormats[format].decodeError(502, body));
   }
   const message = `The upstream answered ${response.status} with ${type}, which is not what was asked for.`;
   throw new UpstreamFailed({ kind: "bad_gateway", message });
@@ -177,7 +177,7 @@ async function refusal(
       { headers },
     );
   }
-  const failure = formats[format].decodeError(status, parseOrText(text));
+  const failure = upstreamFormats[format].decodeError(status, parseOrText(text));
   return new UpstreamRefused(failure, { format, status, body: text, headers });
 }
 

@@ -5,8 +5,8 @@
 import { JsonScanError, readJson, scanJson, type JsonScan } from "#platform";
 import { isJsonObject, parseJson, type Json, type JsonObject, type Usage } from "#wire";
 import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
-import type { Format, ReplyContext } from "../formats/format.ts";
-import { formats } from "../formats/index.ts";
+import type { ReplyContext, Format, UpstreamFormat } from "../formats/format.ts";
+import { upstreamFormats } from "../formats/index.ts";
 import { Losses } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Admission, Ticket } from "./admission.ts";
@@ -91,7 +91,7 @@ interface Context {
   readonly settling: Settling;
   readonly target: CatalogModel;
   readonly lease: Attempt["lease"];
-  readonly to: Format;
+  readonly to: UpstreamFormat;
 }
 
 function admit(
@@ -106,7 +106,8 @@ async function answerByModel({ target, lease }: Attempt, given: Underway): Promi
   const to = upstreamFormat(given.exchange.format, target);
   const context: Context = { ...given, target, lease, to };
   given.settling.tries({ target, lease, to: to.id });
-  const response = await (to === given.exchange.format ? sameFormat(context) : translated(context));
+  const isSameFormat = to.id === given.exchange.format.id;
+  const response = await (isSameFormat ? sameFormat(context) : translated(context));
   given.settling.begins(response);
   response.headers.set(MODEL_HEADER, `${target.provider.id}/${target.model.id}`);
   return response;
@@ -174,9 +175,9 @@ function invalidJson(error: unknown): unknown {
 }
 
 /** The caller's own dialect where the upstream speaks it, else the upstream's first. */
-function upstreamFormat(caller: Format, { provider, model }: CatalogModel): Format {
+function upstreamFormat(caller: Format, { provider, model }: CatalogModel): UpstreamFormat {
   const spoken = provider.formatsOf?.(model.id) ?? provider.formats;
-  return spoken.includes(caller.id) ? caller : formats[spoken[0]];
+  return spoken.includes(caller.id) ? caller : upstreamFormats[spoken[0]];
 }
 
 function replyContext(
@@ -195,14 +196,15 @@ function replyContext(
 }
 
 async function sameFormat(context: Context): Promise<Response> {
-  const { bytes, asked, target, to, lease, exchange, parts } = context;
+  const { bytes, asked, target, lease, exchange, parts } = context;
+  const { format } = exchange;
   const model = asked.scan.fields.get("model");
   if (!model) throw new Error("readHead guarantees the field");
   const alias = { asked: asked.model, sent: target.model.id };
-  const body = sameFormatBody(bytes, model, { ...alias, format: to });
+  const body = sameFormatBody(bytes, model, { ...alias, format });
   const call = {
     provider: target.provider,
-    format: to.id,
+    format: format.id,
     model: target.model.id,
     body,
     isStream: asked.isStream,

@@ -4,7 +4,7 @@
 // another, and what would show a credential.
 
 import { redact } from "#platform";
-import { isJsonObject, parseJson, type FormatId, type JsonObject, type Usage } from "#wire";
+import { isJsonObject, parseJson, type CallerFormatId, type JsonObject, type Usage } from "#wire";
 import type { Format } from "../formats/format.ts";
 import { ModelAlias } from "./model-alias.ts";
 
@@ -24,7 +24,7 @@ const SEQUENCE_BYTES = 40;
 
 const ERROR = '"error"';
 /** What a line must hold to be worth reading: an ending of the dialect, as the vendors and compatible hosts spell it. */
-const MARKERS: Readonly<Record<FormatId, readonly Buffer[]>> = {
+const MARKERS: Readonly<Record<CallerFormatId, readonly Buffer[]>> = {
   chat: toBuffers([DONE, '"finish_reason":"', '"finish_reason": "', ERROR]),
   messages: toBuffers(["message_stop", ERROR]),
   responses: toBuffers(["response.completed", "response.incomplete", "response.failed", ERROR]),

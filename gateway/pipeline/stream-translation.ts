@@ -4,7 +4,7 @@
 import { createParser, type ParseError } from "eventsource-parser";
 import { redact } from "#platform";
 import type { EmitReplyEvent, Failure, ReplyEvent, Usage } from "#wire";
-import type { Format, ReplyContext, UpstreamContext } from "../formats/format.ts";
+import type { Format, ReplyContext, UpstreamContext, UpstreamFormat } from "../formats/format.ts";
 import { LOSSY_HEADER } from "../formats/losses.ts";
 import { RepeatedDelta } from "./repeated-delta.ts";
 import { ESTIMATED, estimateUsage, USAGE_HEADER } from "./usage-estimate.ts";
@@ -33,7 +33,7 @@ export interface StreamTranslation {
 }
 
 interface TranslationOptions {
-  readonly from: Format;
+  readonly from: UpstreamFormat;
   readonly to: Format;
   readonly upstream: UpstreamContext;
   readonly reply: ReplyContext;

@@ -21,6 +21,8 @@ import { FreeformInput, unwrapFreeform } from "./freeform-input.ts";
 export const MAX_TOOL_NAME_CHARS = 64;
 
 const LEGAL_NAME = /^[A-Za-z0-9_-]+$/;
+/** Gemini's names begin like an identifier; the others' may begin with any of their characters. */
+const LEGAL_START: Readonly<Partial<Record<FormatId, RegExp>>> = { generate: /^[A-Za-z_]/ };
 // Coding agents always send these; refusing them would refuse the agent.
 const SEARCH_LIKE = /^(web_search|web_fetch|tool_search)/;
 
@@ -47,9 +49,10 @@ export function adaptTools(
   const kept = request.tools.filter((tool) =>
     keepsTool(tool, upstream.format, hostedTools, losses),
   );
-  const hasFreeform = upstream.format !== "messages" && upstream.quirks.hasNoFreeformTools !== true;
+  const knowsFreeform = upstream.format === "chat" || upstream.format === "responses";
+  const hasFreeform = knowsFreeform && upstream.quirks.hasNoFreeformTools !== true;
   const hasNamespaces = upstream.format === "responses";
-  const names = new ToolNames({ hasFreeform, hasNamespaces });
+  const names = new ToolNames({ hasFreeform, hasNamespaces, start: LEGAL_START[upstream.format] });
   const tools = kept.map((tool) => names.adapt(tool));
   const turns = request.turns.map((turn) => ({
     ...turn,
@@ -107,10 +110,20 @@ class ToolNames {
   readonly #sentByCaller = new Map<string, string>();
   readonly #hasFreeform: boolean;
   readonly #hasNamespaces: boolean;
+  readonly #start: RegExp;
   #count = 0;
   isIdentity = true;
 
-  constructor({ hasFreeform, hasNamespaces }: { hasFreeform: boolean; hasNamespaces: boolean }) {
+  constructor({
+    hasFreeform,
+    hasNamespaces,
+    start = LEGAL_NAME,
+  }: {
+    hasFreeform: boolean;
+    hasNamespaces: boolean;
+    start: RegExp | undefined;
+  }) {
+    this.#start = start;
     this.#hasFreeform = hasFreeform;
     this.#hasNamespaces = hasNamespaces;
   }
@@ -207,10 +220,12 @@ class ToolNames {
 
   #legal(name: string, namespace: string | undefined): string {
     const flat = namespace === undefined || this.#hasNamespaces ? name : `${namespace}__${name}`;
-    if (flat.length <= MAX_TOOL_NAME_CHARS && LEGAL_NAME.test(flat)) return flat;
+    const isLegal = LEGAL_NAME.test(flat) && this.#start.test(flat);
+    if (flat.length <= MAX_TOOL_NAME_CHARS && isLegal) return flat;
     const hash = createHash("sha256").update(flat).digest("hex").slice(0, 8);
-    const prefix = flat.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, MAX_TOOL_NAME_CHARS - 9);
-    return `${prefix}_${hash}`;
+    const spelt = flat.replace(/[^A-Za-z0-9_-]/g, "_");
+    const begun = this.#start.test(spelt) ? spelt : `_${spelt}`;
+    return `${begun.slice(0, MAX_TOOL_NAME_CHARS - 9)}_${hash}`;
   }
 }
 

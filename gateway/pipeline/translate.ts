@@ -10,7 +10,7 @@ import {
   type JsonObject,
 } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
-import type { Format, Quirks, ReplyContext } from "../formats/format.ts";
+import type { Format, Quirks, ReplyContext, UpstreamFormat } from "../formats/format.ts";
 import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { callerHeaders } from "./crossing-headers.ts";
@@ -38,7 +38,7 @@ export interface Translation {
 export function translateRequest(
   body: JsonObject,
   from: Format,
-  to: Format,
+  to: UpstreamFormat,
   { target, hostedTools }: { target: CatalogModel; hostedTools: "drop" | "reject" },
 ): Translation {
   const losses = new Losses();
@@ -60,7 +60,7 @@ export function translateRequest(
 interface Answer {
   readonly response: OutboundResponse;
   readonly exchange: Exchange;
-  readonly from: Format;
+  readonly from: UpstreamFormat;
   readonly provider: string;
   readonly quirks: Quirks;
   readonly translation: Translation;
@@ -112,7 +112,8 @@ async function readWhole(response: OutboundResponse): Promise<Json> {
   }
   try {
     const json = parseJson(text);
-    if (isJsonObject(json)) return json;
+    // A Gemini stream that is not asked for as SSE is a list.
+    if (isJsonObject(json) || Array.isArray(json)) return json;
   } catch (cause) {
     throw notJson(cause);
   }

@@ -7,7 +7,7 @@ import { callUrl } from "./provider.ts";
 
 const RESOURCE = "https://team.openai.azure.com";
 const urlOf = (baseUrl: string, format: "chat" | "responses", model = "my gpt") =>
-  callUrl({ ...azure, baseUrl }, { format, model });
+  callUrl({ ...azure, baseUrl }, { format, model, isStream: false });
 
 test.each([RESOURCE, `${RESOURCE}/`, `${RESOURCE}/openai`, `${RESOURCE}/openai/`])(
   "%s: chat names the deployment in its path, responses in its body",

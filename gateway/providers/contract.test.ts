@@ -3,7 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { isLoopback } from "#platform";
 import type { Quirks } from "../formats/format.ts";
-import { formats } from "../formats/index.ts";
+import { upstreamFormats } from "../formats/index.ts";
+import { google } from "./google.ts";
 import { builtInProviders } from "./index.ts";
 import { describeProvider, ProviderConfig, ProviderConfigError } from "./operator.ts";
 import { baseUrlFrom, callUrl, upstreamUrl, type Provider } from "./provider.ts";
@@ -36,12 +37,17 @@ describe.each(list.map((provider) => [provider.id, provider] as const))("%s", (_
 
   test("speaks dialects that exist, at an address that fits them", () => {
     for (const format of provider.formats) {
-      expect(formats[format]).toBeDefined();
-      const url = new URL(callUrl(provider, { format, model: "m" }));
+      expect(upstreamFormats[format]).toBeDefined();
+      const url = new URL(callUrl(provider, { format, model: "m", isStream: false }));
       const mayBeHttp = provider.answer !== undefined || isLoopback(url.hostname);
       expect(url.protocol).toMatch(mayBeHttp ? /^http/ : /^https:$/);
       expect(url.pathname).toEndWith(
-        { chat: "/chat/completions", responses: "/responses", messages: "/v1/messages" }[format],
+        {
+          chat: "/chat/completions",
+          responses: "/responses",
+          messages: "/v1/messages",
+          generate: "/v1beta/models/m:generateContent",
+        }[format],
       );
     }
   });
@@ -132,17 +138,55 @@ describe("an operator's provider", () => {
   });
 
   test("shows its key as its dialect does", () => {
-    const make = (api: "messages" | "chat") =>
+    const make = (api: "messages" | "chat" | "generate") =>
       describeProvider("lab", { api, baseUrl: "http://h" }, undefined);
     expect(make("messages").authorize("k", "messages")).toEqual({ "x-api-key": "k" });
     expect(make("chat").authorize("k", "chat")).toEqual({ authorization: "Bearer k" });
+    expect(make("generate").authorize("k", "generate")).toEqual({ "x-goog-api-key": "k" });
   });
 });
 
-test("a base URL works with and without a slash at its end, and with /v1 for messages", () => {
-  expect(upstreamUrl("http://h/v1/", "chat")).toBe("http://h/v1/chat/completions");
-  expect(upstreamUrl("http://h", "messages")).toBe("http://h/v1/messages");
-  expect(upstreamUrl("http://h/v1/", "messages")).toBe("http://h/v1/messages");
+test("a base URL works with and without a slash at its end, and with a version where none is needed", () => {
+  const urlOf = (baseUrl: string, format: "chat" | "messages" | "generate", isStream = false) =>
+    upstreamUrl(baseUrl, { format, model: "m", isStream });
+  expect(urlOf("http://h/v1/", "chat")).toBe("http://h/v1/chat/completions");
+  expect(urlOf("http://h", "messages")).toBe("http://h/v1/messages");
+  expect(urlOf("http://h/v1/", "messages")).toBe("http://h/v1/messages");
+  expect(urlOf("http://h/", "generate")).toBe("http://h/v1beta/models/m:generateContent");
+  expect(urlOf("http://h/v1beta", "generate", true)).toBe(
+    "http://h/v1beta/models/m:streamGenerateContent?alt=sse",
+  );
+  expect(urlOf("http://h/v1", "generate")).toBe("http://h/v1/models/m:generateContent");
+});
+
+test("a model id cannot leave its place in a path", () => {
+  const call = { format: "generate", model: "../x?key=1#", isStream: false } as const;
+  expect(upstreamUrl("http://h", call)).toBe(
+    "http://h/v1beta/models/..%2Fx%3Fkey%3D1%23:generateContent",
+  );
+});
+
+test("a dialect that lies elsewhere takes its address, but not the variable of the other one", () => {
+  const chat = describeProvider("google", { api: "chat" }, google);
+  expect(chat.formats).toEqual(["chat"]);
+  expect(chat.baseUrl).toBe("https://generativelanguage.googleapis.com/v1beta/openai");
+  expect(chat.baseUrlEnv).toBeUndefined();
+  expect(chat.authorize("k", "chat")).toEqual({ authorization: "Bearer k" });
+  const same = describeProvider("google", { api: "generate" }, google);
+  expect(same.baseUrlEnv).toBe("GOOGLE_GEMINI_BASE_URL");
+  const own = describeProvider("google", { api: "chat", baseUrl: "http://h" }, google);
+  expect(own.baseUrl).toBe("http://h");
+});
+
+test("a Gemini upstream cannot be asked for its models, and says so", () => {
+  expect(() => describeProvider("google", { models: "discover" }, google)).toThrow(
+    "name the models",
+  );
+  const own = { api: "generate", baseUrl: "http://h", models: "discover" } as const;
+  expect(() => describeProvider("lab", own, undefined)).toThrow("name the models");
+  expect(describeProvider("google", { api: "chat", models: "discover" }, google).listsModels).toBe(
+    true,
+  );
 });
 
 test("a variable that names a host gets what it leaves out from the provider's own address", () => {

@@ -5,7 +5,8 @@ import { callUrl, type Provider } from "./provider.ts";
 
 /** The URL of an endpoint for one model of an upstream. */
 export function endpointUrl(provider: Provider, endpoint: Endpoint, model: string): string {
-  const url = new URL(callUrl(provider, { format: ENDPOINT_FORMATS[endpoint], model }));
+  const call = { format: ENDPOINT_FORMATS[endpoint], model, isStream: false };
+  const url = new URL(callUrl(provider, call));
   const path = url.pathname;
   url.pathname =
     endpoint === "embeddings"

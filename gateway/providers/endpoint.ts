@@ -1,7 +1,7 @@
 // What an upstream may serve beside answers. Such calls pass through in the one dialect that has them; nothing is
 // translated. A provider lists what it is known to have, and an operator may say so of their own.
 
-import type { FormatId } from "#wire";
+import type { CallerFormatId } from "#wire";
 
 /** Endpoints by name. */
 export const ENDPOINTS = ["count_tokens", "input_tokens", "embeddings", "compact"] as const;
@@ -10,7 +10,7 @@ export const ENDPOINTS = ["count_tokens", "input_tokens", "embeddings", "compact
 export type Endpoint = (typeof ENDPOINTS)[number];
 
 /** The dialect that has the endpoint. */
-export const ENDPOINT_FORMATS: Readonly<Record<Endpoint, FormatId>> = {
+export const ENDPOINT_FORMATS: Readonly<Record<Endpoint, CallerFormatId>> = {
   count_tokens: "messages",
   input_tokens: "responses",
   compact: "responses",

@@ -2,9 +2,10 @@
 // own files reach this code; a project's `.parley/config.yml` may not set `providers` (a destination).
 
 import { z } from "zod";
+import type { FormatId } from "#wire";
 import { COMPATIBLE } from "./compatible.ts";
 import { ENDPOINTS } from "./endpoint.ts";
-import { bearer, type ModelInfo, type Provider } from "./provider.ts";
+import { authorizeAs, type ModelInfo, type Provider } from "./provider.ts";
 
 const ModelConfig = z.strictObject({
   id: z.string().min(1).describe("The id as the upstream knows it."),
@@ -32,14 +33,14 @@ const HeadersConfig = z.record(
 /** One entry of `providers` in the configuration. */
 export const ProviderConfig = z.strictObject({
   api: z
-    .enum(["messages", "chat", "responses"])
+    .enum(["messages", "chat", "responses", "generate"])
     .optional()
     .describe("The dialect it speaks; a new provider needs it."),
   baseUrl: z
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })
     .optional()
     .describe(
-      "With /v1 for chat and responses, without for messages; a new provider needs it. The provider's own variable, such as OPENAI_BASE_URL, overrides it.",
+      "With /v1 for chat and responses, without a version for messages and generate; a new provider needs it. The provider's own variable, such as OPENAI_BASE_URL, overrides it.",
     ),
   apiKey: z
     .string()
@@ -87,15 +88,10 @@ export function describeProvider(
   const isDiscovering = config.models === "discover";
   const models = config.models === "discover" ? undefined : config.models?.map(toModelInfo);
   if (known) {
-    if (isDiscovering && known.address) {
-      throw new ProviderConfigError(
-        `providers.${id}: models cannot be "discover". ${known.name} has no list of what it serves here; name the models.`,
-      );
-    }
-    const { formatsOf, listsModels, ...rest } = known;
+    const { listsModels, ...rest } = speaking(known, config.api);
+    if (isDiscovering) checkListing(rest);
     return {
       ...rest,
-      ...(config.api ? { formats: [config.api] as const } : formatsOf && { formatsOf }),
       ...(config.baseUrl !== undefined && { baseUrl: config.baseUrl }),
       ...(config.headers && { headers: { ...known.headers, ...config.headers } }),
       ...(config.endpoints && { endpoints: config.endpoints }),
@@ -110,6 +106,7 @@ export function describeProvider(
       `providers.${id}: ${lacking.filter(Boolean).join(" and ")} missing. "${id}" is no built-in provider, so its api and baseUrl must be given.`,
     );
   }
+  if (isDiscovering) checkListing({ id, name: id, formats: [config.api] });
   return {
     id,
     name: id,
@@ -122,8 +119,31 @@ export function describeProvider(
     ...(isDiscovering && { listsModels: true as const }),
     takesUnlistedModels: !models,
     needsKey: config.apiKey !== undefined,
-    authorize: (key, format) => (format === "messages" ? { "x-api-key": key } : bearer(key)),
+    authorize: authorizeAs,
   };
+}
+
+// The lists that are understood are OpenAI's and Anthropic's, at the address next to the dialect's.
+function checkListing({
+  id,
+  name,
+  formats,
+  address,
+}: Pick<Provider, "id" | "name" | "formats" | "address">): void {
+  if (!address && formats[0] !== "generate") return;
+  throw new ProviderConfigError(
+    `providers.${id}: models cannot be "discover". ${name} has no list of what it serves here; name the models.`,
+  );
+}
+
+function speaking(known: Provider, api: FormatId | undefined): Provider {
+  if (api === undefined) return known;
+  const { formatsOf: _, ...chosen } = { ...known, formats: [api] as const };
+  const elsewhere = known.formats.includes(api) ? undefined : known.otherBaseUrls?.[api];
+  if (elsewhere === undefined) return chosen;
+  // The vendor's variable names the address of its own dialect, not of this one.
+  const { baseUrlEnv: _own, ...rest } = chosen;
+  return { ...rest, baseUrl: elsewhere };
 }
 
 function toModelInfo(model: z.infer<typeof ModelConfig>): ModelInfo {

@@ -21,6 +21,7 @@ export interface UpstreamCall {
   readonly format: FormatId;
   /** Id as the upstream knows it. */
   readonly model: string;
+  readonly isStream: boolean;
 }
 
 /** An upstream; to add one: a file here that exports it and a line in index.ts. */
@@ -32,8 +33,10 @@ export interface Provider {
   readonly formats: readonly [FormatId, ...FormatId[]];
   /** Dialects of one model, where not every model speaks all of them. */
   readonly formatsOf?: (model: string) => readonly [FormatId, ...FormatId[]];
-  /** With /v1 where it speaks chat or responses, without where it speaks messages. */
+  /** With /v1 where it speaks chat or responses, without a version where it speaks messages or generate. */
   readonly baseUrl: string;
+  /** Where dialects lie that it does not speak by default, but an operator may choose with `api`. */
+  readonly otherBaseUrls?: Readonly<Partial<Record<FormatId, string>>>;
   /** Environment variable that overrides baseUrl, as the vendor's own SDK has it. */
   readonly baseUrlEnv?: string;
   /** True when that variable names a host, as `127.0.0.1:11434`, and the path stays the provider's own. */
@@ -89,30 +92,35 @@ export function baseUrlFrom(
   return url.href;
 }
 
-/** Path of each dialect behind a base URL of the form Provider.baseUrl describes. */
-export const UPSTREAM_PATHS: Readonly<Record<FormatId, string>> = {
-  chat: "/chat/completions",
-  responses: "/responses",
-  messages: "/v1/messages",
-};
-
-/** The URL requests of `format` go to. */
-export function upstreamUrl(baseUrl: string, format: FormatId): string {
+/** The URL of a call, behind a base URL of the form Provider.baseUrl describes. */
+export function upstreamUrl(baseUrl: string, { format, model, isStream }: UpstreamCall): string {
   const base = baseUrl.replace(/\/+$/, "");
-  // A messages base URL is written without /v1 (Anthropic's SDK convention); both are understood.
-  const root = format === "messages" ? base.replace(/\/v1$/, "") : base;
-  return root + UPSTREAM_PATHS[format];
+  switch (format) {
+    case "chat":
+      return `${base}/chat/completions`;
+    case "responses":
+      return `${base}/responses`;
+    case "messages":
+      // Written without /v1 (Anthropic's SDK convention); both are understood.
+      return `${base.replace(/\/v1$/, "")}/v1/messages`;
+    case "generate": {
+      // Written without a version (Google's SDK convention); both are understood.
+      const root = /\/v1(?:alpha|beta\d*)?$/.test(base) ? base : `${base}/v1beta`;
+      const method = isStream ? "streamGenerateContent?alt=sse" : "generateContent";
+      return `${root}/models/${encodeURIComponent(model)}:${method}`;
+    }
+  }
 }
 
 /** The URL at which an upstream lists its models. */
 export function modelsUrl({ baseUrl, formats }: Provider): string {
-  const chat = upstreamUrl(baseUrl, formats[0]).slice(0, -UPSTREAM_PATHS[formats[0]].length);
-  return chat + (formats[0] === "messages" ? "/v1/models" : "/models");
+  const base = baseUrl.replace(/\/+$/, "");
+  return formats[0] === "messages" ? `${base.replace(/\/v1$/, "")}/v1/models` : `${base}/models`;
 }
 
 /** The URL a call to `provider` goes to. */
 export function callUrl({ baseUrl, address }: Provider, call: UpstreamCall): string {
-  return address ? address(baseUrl, call) : upstreamUrl(baseUrl, call.format);
+  return (address ?? upstreamUrl)(baseUrl, call);
 }
 
 /** The provider's own headers for a call with this body. */
@@ -127,7 +135,14 @@ export function callHeaders(
   return { ...headers, ...(isJsonObject(parsed) && describeCall(parsed, format)) };
 }
 
-/** `Authorization: Bearer`, as every dialect but Messages shows a key. */
+/** `Authorization: Bearer`, as Chat and Responses show a key. */
 export function bearer(key: string): Readonly<Record<string, string>> {
   return { authorization: `Bearer ${key}` };
+}
+
+/** How an upstream of `format` is shown a key, where its provider does not say otherwise. */
+export function authorizeAs(key: string, format: FormatId): Readonly<Record<string, string>> {
+  if (format === "messages") return { "x-api-key": key };
+  if (format === "generate") return { "x-goog-api-key": key };
+  return bearer(key);
 }

@@ -2,14 +2,14 @@
 // dialect (same-format lane); `sim-chat/…`, `sim-responses/…`, `sim-messages/…` speak one dialect, so that
 // translation can be tried too. It holds no secret and opens no connection.
 
-import type { FormatId } from "#wire";
+import type { CallerFormatId } from "#wire";
 import type { Provider } from "./provider.ts";
 import { scenarios } from "./simulator/scenarios.ts";
 import { answerAs } from "./simulator/transport.ts";
 
 function simulate(
   id: string,
-  formats: readonly [FormatId, ...FormatId[]],
+  formats: readonly [CallerFormatId, ...CallerFormatId[]],
   isListed: boolean,
 ): Provider {
   return {

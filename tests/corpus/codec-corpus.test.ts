@@ -3,7 +3,7 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Format } from "../../gateway/formats/format.ts";
-import { formats } from "../../gateway/formats/index.ts";
+import { formats, upstreamFormats } from "../../gateway/formats/index.ts";
 import {
   type Corpus,
   corpusRoot,
@@ -33,8 +33,13 @@ const SUITES = {
   },
 } as const;
 
-const pairs = Object.values(formats).flatMap((from) =>
-  Object.values(formats).map((to) => ({ from, to, title: `${from.id} → ${to.id}` })),
+const callers = Object.values(formats);
+const upstreams = Object.values(upstreamFormats);
+const replyPairs = upstreams.flatMap((from) =>
+  callers.map((to) => ({ from, to, title: `${from.id} → ${to.id}` })),
+);
+const requestPairs = callers.flatMap((from) =>
+  upstreams.map((to) => ({ from, to, title: `${from.id} → ${to.id}` })),
 );
 const counts = new Map<string, number>();
 const tally: Tally = new Map();
@@ -54,7 +59,7 @@ function skipCorpus(): void {
 function runCorpus(corpus: Corpus): void {
   for (const [suite, { covers, check }] of Object.entries(SUITES)) {
     describe(suite, () => {
-      test.each(pairs)(
+      test.each(replyPairs)(
         "$title",
         ({ from, to }) => {
           const report = new Report();
@@ -74,7 +79,7 @@ function runCorpus(corpus: Corpus): void {
 
 function testRequests(corpus: Corpus): void {
   const requests = recordedRequests(corpus);
-  const crossings = pairs.filter(({ from, to }) => from !== to);
+  const crossings = requestPairs.filter(({ from, to }) => from.id !== to.id);
   const requestsOf = (from: Format) => requests.filter(({ format }) => format === from.id);
   test.each(crossings)(
     "$title",
@@ -87,7 +92,10 @@ function testRequests(corpus: Corpus): void {
     },
     TIMEOUT_MS,
   );
-  test.each(crossings)(
+  const backCrossings = callers.flatMap((from) =>
+    callers.map((to) => ({ from, to, title: `${from.id} → ${to.id}` })),
+  );
+  test.each(backCrossings.filter(({ from, to }) => from !== to))(
     "$title and back",
     ({ from, to }) => {
       const report = new Report();

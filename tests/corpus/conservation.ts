@@ -1,7 +1,7 @@
 // The invariants of a translation: what a client of one format understands is what a client of the
 // other would have. Compares two independent readings; refuses to know any codec.
 
-import type { FormatId } from "#wire";
+import type { CallerFormatId, FormatId } from "#wire";
 import { isSameJson, parse } from "../grammar/findings.ts";
 import type { Outcome, ToolCall } from "../grammar/outcome.ts";
 
@@ -15,7 +15,7 @@ export interface Broken {
 /** Which way the answer travelled. */
 export interface Crossing {
   readonly from: FormatId;
-  readonly to: FormatId;
+  readonly to: CallerFormatId;
   readonly isStream: boolean;
 }
 
@@ -91,7 +91,7 @@ function brokenCalls(
 }
 
 // Only Responses has namespaces; elsewhere the name stands alone, or behind its namespace and `__`.
-function isSameName(call: ToolCall, other: ToolCall, to: FormatId): boolean {
+function isSameName(call: ToolCall, other: ToolCall, to: CallerFormatId): boolean {
   if (to === "responses") return other.name === call.name && other.namespace === call.namespace;
   return other.name === call.name || other.name === `${call.namespace}__${call.name}`;
 }

@@ -22,7 +22,7 @@ test("a case has its body, its request and its status; other formats are left ou
     writeFileSync(join(root, "fixtures", file), JSON.stringify(content));
   write("index.json", [
     { file: "a.sse", format: "chat", status: null },
-    { file: "b.json", format: "gemini", status: 200 },
+    { file: "b.json", format: "gemini-count", status: 200 },
   ]);
   write("a.sse", {});
   write("a.meta.json", { request: { model: "m" }, response_headers: { "retry-after": 3 } });

@@ -4,7 +4,14 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Environment, environment } from "#platform";
-import { type FormatId, isJsonObject, type Json, type JsonObject, parseJson } from "#wire";
+import {
+  type CallerFormatId,
+  type FormatId,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  parseJson,
+} from "#wire";
 
 /** Recorded bodies of formats that this gateway speaks. */
 export interface Corpus {
@@ -32,7 +39,7 @@ export interface RecordedCase {
 /** A recorded request body. */
 export interface RecordedRequest {
   readonly name: string;
-  readonly format: FormatId;
+  readonly format: CallerFormatId;
   readonly body: JsonObject;
   /** Captured from a real coding agent. */
   readonly isAgent: boolean;
@@ -43,7 +50,10 @@ const FORMATS: Readonly<Record<string, FormatId>> = {
   responses: "responses",
   messages: "messages",
   "messages-vertex": "messages",
+  gemini: "generate",
 };
+
+const CALLERS: readonly CallerFormatId[] = ["chat", "responses", "messages"];
 
 /** Where the corpus is looked for. */
 export function corpusRoot(env: Environment = environment()): string {
@@ -63,10 +73,12 @@ export function openCorpus(root = corpusRoot()): Corpus | undefined {
   };
 }
 
-/** Every recorded request: those that were answered, and the agents'. */
+/** Every recorded request of a caller's dialect: those that were answered, and the agents'. */
 export function recordedRequests({ cases, clients }: Corpus): RecordedRequest[] {
   const answered = cases.flatMap(({ name, format, request }) =>
-    request ? [{ name, format, body: { model: "recorded", ...request }, isAgent: false }] : [],
+    request && format !== "generate"
+      ? [{ name, format, body: { model: "recorded", ...request }, isAgent: false }]
+      : [],
   );
   return [...answered, ...clients];
 }
@@ -99,7 +111,7 @@ function readHeaders(recorded: JsonObject): Record<string, string> {
 function readClients(folder: string): RecordedRequest[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((file) => {
-    const format = Object.values(FORMATS).find((each) => file.includes(each));
+    const format = CALLERS.find((each) => file.includes(each));
     const body = asObject(readJson(join(folder, file)))["body"];
     return format && isJsonObject(body)
       ? [{ name: `clients/${file}`, format, body, isAgent: true }]

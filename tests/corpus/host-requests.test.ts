@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject } from "#wire";
 import { formats } from "../../gateway/formats/index.ts";
 import { builtInProviders } from "../../gateway/providers/index.ts";
 import type { Provider } from "../../gateway/providers/provider.ts";
-import { corpusRoot, openCorpus } from "./corpus.ts";
+import { corpusRoot, openCorpus, recordedRequests } from "./corpus.ts";
 import { HOST_RULES } from "./host-rules.ts";
 import { Report } from "./report.ts";
 import { checkRequest, type Tally } from "./request-suite.ts";
@@ -31,14 +31,11 @@ const EXEMPT = new Set(["google"]);
 if (!corpus) {
   test.skip(`corpus not found at ${corpusRoot()}: no requests for hosts`, () => undefined);
 } else {
-  const recorded = corpus.cases.flatMap(({ name, format, request }) =>
-    request ? [{ name, format, body: { model: "recorded", ...request }, isAgent: false }] : [],
-  );
   describe.each(hosts.map((host) => [host.id, host] as const))("requests for %s", (id, host) => {
     test("obey its rules", () => {
       const report = new Report();
       const tally: Tally = new Map();
-      for (const each of [...recorded, ...corpus.clients]) {
+      for (const each of recordedRequests(corpus)) {
         const obey = (body: JsonObject) => broken(id, body);
         report.run(`${each.name} request → ${id}`, () =>
           checkRequest(each, formats[each.format], formats.chat, tally, { host, obey }),

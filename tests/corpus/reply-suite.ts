@@ -4,16 +4,20 @@
 import type { Failure, Json, Reply } from "#wire";
 import { isJsonObject, parseJson } from "#wire";
 import { GatewayError } from "../../gateway/errors.ts";
-import type { Format } from "../../gateway/formats/format.ts";
+import type { Format, UpstreamFormat } from "../../gateway/formats/format.ts";
 import { fields, text } from "../grammar/findings.ts";
-import { grammars } from "../grammar/grammar.ts";
+import { grammars, readers } from "../grammar/grammar.ts";
 import { type Broken, brokenInvariants } from "./conservation.ts";
 import { ALIAS, plainRequest, replyContext, upstreamContext } from "./contexts.ts";
 import type { RecordedCase } from "./corpus.ts";
 
 /** Everything that does not hold when the whole reply `recorded` is given to a client of `to`. */
-export function* checkReply(recorded: RecordedCase, from: Format, to: Format): Iterable<Broken> {
-  const source = grammars[from.id].readBody(readBody(recorded));
+export function* checkReply(
+  recorded: RecordedCase,
+  from: UpstreamFormat,
+  to: Format,
+): Iterable<Broken> {
+  const source = readers[from.id].readBody(readBody(recorded));
   const crossing = { from: from.id, to: to.id, isStream: false };
   let body: unknown;
   try {
@@ -31,7 +35,11 @@ export function* checkReply(recorded: RecordedCase, from: Format, to: Format): I
 }
 
 /** Everything that does not hold when the error `recorded` is given to a client of `to`. */
-export function* checkError(recorded: RecordedCase, from: Format, to: Format): Iterable<Broken> {
+export function* checkError(
+  recorded: RecordedCase,
+  from: UpstreamFormat,
+  to: Format,
+): Iterable<Broken> {
   const failure = from.decodeError(recorded.status, readBody(recorded));
   const { status, body } = to.encodeError(failure, "req_corpus");
   if (!isSaneStatus(recorded.status, status, failure)) {

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { type FormatId, isJsonObject, type Json, type JsonObject } from "#wire";
+import { type CallerFormatId, isJsonObject, type Json, type JsonObject } from "#wire";
 import { InvalidRequest } from "../../gateway/errors.ts";
 import type { Format } from "../../gateway/formats/format.ts";
 import { formats } from "../../gateway/formats/index.ts";
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 60_000;
 /** Requests asked at once: the oracle is a process of its own. */
 const AT_ONCE = 4;
 
-const PATHS: Readonly<Record<FormatId, string>> = {
+const PATHS: Readonly<Record<CallerFormatId, string>> = {
   chat: "/chat/completions",
   responses: "/responses",
   messages: "/v1/messages",
@@ -32,7 +32,7 @@ if (corpus && program) judge(corpus, program);
 else test.skip("no corpus, or no oracle: translated requests are not judged", () => undefined);
 
 function judge(corpus: Corpus, program: string): void {
-  const oracles = new Map<FormatId, SchemaOracle>();
+  const oracles = new Map<CallerFormatId, SchemaOracle>();
   let judged = 0;
   let refused = 0;
 
@@ -48,7 +48,7 @@ function judge(corpus: Corpus, program: string): void {
     process.stdout.write(`schema oracle: ${judged} requests judged, ${refused} refused before\n`);
   });
 
-  const problems = async (to: FormatId, body: JsonObject) => {
+  const problems = async (to: CallerFormatId, body: JsonObject) => {
     const oracle = oracles.get(to);
     if (!oracle) throw new Error(`no oracle for ${to}`);
     const asked = to === "responses" ? readable(body) : body;

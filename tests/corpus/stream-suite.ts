@@ -4,11 +4,11 @@
 
 import { ReplyAssembler } from "#wire";
 import { GatewayError } from "../../gateway/errors.ts";
-import type { Format } from "../../gateway/formats/format.ts";
+import type { Format, UpstreamFormat } from "../../gateway/formats/format.ts";
 import { createStreamTranslation } from "../../gateway/pipeline/stream-translation.ts";
 import { ESTIMATED, USAGE_HEADER, withUsage } from "../../gateway/pipeline/usage-estimate.ts";
 import type { Expectation } from "../grammar/findings.ts";
-import { grammars } from "../grammar/grammar.ts";
+import { grammars, readers } from "../grammar/grammar.ts";
 import type { Outcome } from "../grammar/outcome.ts";
 import { readFrames } from "../grammar/sse.ts";
 import { type Broken, brokenInvariants } from "./conservation.ts";
@@ -17,8 +17,12 @@ import type { RecordedCase } from "./corpus.ts";
 import { inReads, MAX_SINGLE_BYTE_BODY } from "../scripted-upstream.ts";
 
 /** Everything that does not hold when `recorded` is streamed to a client of `to`. */
-export function* checkStream(recorded: RecordedCase, from: Format, to: Format): Iterable<Broken> {
-  const source = grammars[from.id].readStream(new TextDecoder().decode(recorded.body));
+export function* checkStream(
+  recorded: RecordedCase,
+  from: UpstreamFormat,
+  to: Format,
+): Iterable<Broken> {
+  const source = readers[from.id].readStream(new TextDecoder().decode(recorded.body));
   const output = translate(recorded, { from, to });
   yield* violations(output, to, { includeUsage: true });
   const isMarked = output.includes(`: ${USAGE_HEADER}: ${ESTIMATED}`);
@@ -52,7 +56,7 @@ function* violations(output: string, to: Format, expectation: Expectation = {}):
 }
 
 interface Lane {
-  readonly from: Format;
+  readonly from: UpstreamFormat;
   readonly to: Format;
   readonly readBytes?: number;
   readonly includeUsage?: boolean;
@@ -71,7 +75,7 @@ function translate(
 // The same events gathered into a whole reply must tell the client the same.
 function* unlikeWhole(
   recorded: RecordedCase,
-  from: Format,
+  from: UpstreamFormat,
   to: Format,
   streamed: Outcome,
 ): Iterable<Broken> {
@@ -98,7 +102,7 @@ function* unlikeWhole(
   }
 }
 
-function gather(recorded: RecordedCase, from: Format): ReplyAssembler {
+function gather(recorded: RecordedCase, from: UpstreamFormat): ReplyAssembler {
   const assembler = new ReplyAssembler();
   const decoder = from.createStreamDecoder(
     (event) => assembler.push(event),

@@ -4,11 +4,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { openCorpus, type RecordedCase } from "../corpus/corpus.ts";
 import { brokenInvariants } from "../corpus/conservation.ts";
-import { grammars } from "../grammar/grammar.ts";
+import { grammars, readers } from "../grammar/grammar.ts";
 import { type ScriptedAnswer, startScriptedUpstream } from "../scripted-upstream.ts";
 import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
 
-const KEYS = { anthropic: "sk-ant-canary-0123456789abcdef", openai: "sk-canary-0123456789abcdef" };
+const KEYS = {
+  anthropic: "sk-ant-canary-0123456789abcdef",
+  openai: "sk-canary-0123456789abcdef",
+  google: "AIzaCanary0123456789abcdef0123456789abc",
+};
 
 // Known providers, redirected, with keys from the environment. OpenAI speaks two dialects: it is held to one here,
 // and the one that only speaks chat is an operator's.
@@ -16,7 +20,9 @@ const upstreamModels = {
   messages: "anthropic/claude-recorded",
   responses: "openai/gpt-recorded",
   chat: "recorded/chat",
+  generate: "google/gemini-recorded",
 } as const;
+const upstreamIds = Object.keys(upstreamModels) as (keyof typeof upstreamModels)[];
 
 const clients = {
   chat: {
@@ -45,6 +51,7 @@ beforeAll(async () => {
     config: {
       providers: {
         anthropic: { baseUrl: upstream.url },
+        google: { baseUrl: upstream.url },
         openai: { api: "responses", baseUrl: `${upstream.url}/v1` },
         recorded: {
           api: "chat",
@@ -92,11 +99,11 @@ function outcomes(recorded: RecordedCase, client: ClientId, text: string) {
   const source = new TextDecoder().decode(recorded.body);
   return recorded.isStream
     ? {
-        source: grammars[recorded.format].readStream(source),
+        source: readers[recorded.format].readStream(source),
         got: grammars[client].readStream(text),
       }
     : {
-        source: grammars[recorded.format].readBody(JSON.parse(source)),
+        source: readers[recorded.format].readBody(JSON.parse(source)),
         got: grammars[client].readBody(JSON.parse(text)),
       };
 }
@@ -134,7 +141,7 @@ if (!corpus) {
   test.skip("corpus not found: recorded answers are not replayed over HTTP", () => undefined);
 } else {
   describe.each(clientIds)("recorded answers reach a %s client", (client) => {
-    for (const format of clientIds) {
+    for (const format of upstreamIds) {
       test(`from ${format} upstreams`, async () => {
         const mine = corpus.cases.filter((recorded) => recorded.format === format);
         const problems: string[] = [];
@@ -157,10 +164,13 @@ if (!corpus) {
 
   test("the upstream got the right key in the right header, and nothing of the gateway's", () => {
     for (const { path, headers } of upstream.received) {
-      const isMessages = path.startsWith("/v1/messages");
-      expect(isMessages ? headers["x-api-key"] : headers["authorization"]).toBe(
-        isMessages ? KEYS.anthropic : `Bearer ${KEYS.openai}`,
-      );
+      const { authorization, "x-api-key": anthropic, "x-goog-api-key": google } = headers;
+      const shown = JSON.stringify({ authorization, anthropic, google });
+      if (path.startsWith("/v1/messages"))
+        expect(shown).toBe(JSON.stringify({ anthropic: KEYS.anthropic }));
+      else if (path.startsWith("/v1beta"))
+        expect(shown).toBe(JSON.stringify({ google: KEYS.google }));
+      else expect(shown).toBe(JSON.stringify({ authorization: `Bearer ${KEYS.openai}` }));
       expect(JSON.stringify(headers)).not.toContain(gateway.token);
       expect(headers["user-agent"]).toMatch(/^parley\//);
     }

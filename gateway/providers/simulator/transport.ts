@@ -7,6 +7,7 @@ import {
   isJsonObject,
   ReplyAssembler,
   type Failure,
+  type CallerFormatId,
   type FormatId,
   type Json,
   type ReplyEvent,
@@ -31,8 +32,10 @@ const newId = () => randomBytes(12).toString("hex");
 /** Answers `request` in the dialect `format`. */
 export async function answerAs(
   request: OutboundRequest,
-  format: FormatId,
+  spoken: FormatId,
 ): Promise<OutboundResponse> {
+  if (spoken === "generate") throw new Error("the simulator speaks callers' dialects only");
+  const format: CallerFormatId = spoken;
   const bytes = typeof request.body === "string" ? utf8.encode(request.body) : request.body;
   let body: Json;
   try {
