@@ -4,7 +4,15 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -34,6 +42,7 @@ const lockPath = join(
 /** Installs the locked dependencies of a checkout when any is absent or of another version. */
 export async function installWhenNeeded() {
   if (!isCheckout || isInstalled()) return;
+  refuseLink();
   await acquireLock();
   try {
     if (isInstalled()) return;
@@ -42,6 +51,15 @@ export async function installWhenNeeded() {
   } finally {
     rmSync(lockPath, { force: true });
   }
+}
+
+/** npm would empty the folder that the link leads to, and then put a folder of its own in the link's place. */
+function refuseLink() {
+  const modules = join(root, "node_modules");
+  if (!lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  fail(
+    "node_modules is a link, and what it leads to is not what package-lock.json asks for; remove the link.",
+  );
 }
 
 /** Compares what npm says it installed with the lockfile, whoever ran npm. */
