@@ -65,3 +65,23 @@ test("a grant is renewed before it is used, and only when it has run out", async
   expect(await at(999)).toMatchObject({ access: "a-1", refresh: "__remote__" });
   expect(await at(1_000)).toMatchObject({ access: "a-2", refresh: "__remote__" });
 });
+
+test("a refused grant is renewed although its time is not over", async () => {
+  const grant = { type: "oauth", refresh: "r-1", access: "a-1", expires: 9e12 } as const;
+  const { id } = vault.upsert("openai", grant);
+  const renewed = vault.get(id);
+  if (!renewed) throw new Error("it was stored");
+  const renew = async () => ({ ...renewed, credential: { ...grant, access: "a-2" } });
+  const answer = await new VaultCredentials(vault, { refresh: renew }).refresh(id);
+  expect(answer).toMatchObject({ credential: { access: "a-2", refresh: "__remote__" } });
+});
+
+test("a cool-down that is told is among what others read, in whole milliseconds", async () => {
+  const source = new VaultCredentials(vault, { refresh });
+  const { id } = vault.upsert("openai", { type: "api_key", key: "k-1" });
+  const block = { providerKey: "openai", blockScope: "model:m", blockedUntilMs: 9e12 + 0.5 };
+  await source.block(id, block);
+  expect(source.entries("openai")).toMatchObject([
+    { id, blocks: [{ ...block, blockedUntilMs: 9e12 + 1 }] },
+  ]);
+});

@@ -1,7 +1,7 @@
 // The local vault as a consumer of credentials sees it: by provider, refresh tokens taken out.
 // Follows the vault's generation, so that a key added by another process counts from the next request.
 
-import { type Credential, redactCredential } from "#wire";
+import { type Credential, type CredentialBlock, redactCredential } from "#wire";
 import type { CredentialSource, HeldCredential } from "../client/credential-source.ts";
 import type { StoredCredential, Vault } from "./vault.ts";
 
@@ -42,8 +42,19 @@ export class VaultCredentials implements CredentialSource {
       credential && isUsable ? credential : (await this.#refresh(id)).credential,
     );
   }
+
+  async refresh(id: number): Promise<Pick<HeldCredential, "credential">> {
+    const { credential } = await this.#refresh(id);
+    return { credential: redactCredential(credential) };
+  }
+
+  async block(id: number, { providerKey, blockScope, blockedUntilMs }: CredentialBlock) {
+    // The vault keeps whole milliseconds; a block must not end early.
+    const wholeMs = Math.ceil(blockedUntilMs);
+    this.#vault.block(id, { providerKey, blockScope, blockedUntilMs: wholeMs });
+  }
 }
 
-function held({ id, provider, credential }: StoredCredential) {
-  return { id, provider, credential: redactCredential(credential) };
+function held({ id, provider, credential, blocks }: StoredCredential) {
+  return { id, provider, credential: redactCredential(credential), blocks };
 }
