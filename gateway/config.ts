@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { BindAddressText, defineKey } from "#platform";
 import { ProvidersConfig } from "./providers/operator.ts";
+import { RoutesConfig } from "./routing/route-table.ts";
 
 const isLower = (operator: number, project: number) => project <= operator;
 
@@ -90,6 +91,35 @@ export const gatewayHostedTools = defineKey<"drop" | "reject">({
   doc: "Search-like tools that only another provider can run: drop them, named in x-parley-lossy, or reject the request.",
 });
 
+/** Names and ways of the operator's own. */
+export const gatewayRoutes = defineKey({
+  name: "gateway.routes",
+  schema: RoutesConfig,
+  default: {},
+  project: "refused",
+  doc: "Models by alias or glob (one `*`): a list of ways to serve them, each a provider/model with priority, weight and credentials. They decide before providers do.",
+});
+
+/** How many ways are tried for one request. */
+export const gatewayMaxAttempts = defineKey({
+  name: "gateway.maxAttempts",
+  schema: z.int().min(1).max(10),
+  default: 3,
+  env: "PARLEY_GATEWAY_MAX_ATTEMPTS",
+  project: { isTighter: isLower },
+  doc: "Most calls to upstreams for one request, all before its first byte.",
+});
+
+/** How long other ways are looked for. */
+export const gatewayFailoverTimeoutMs = defineKey({
+  name: "gateway.failoverTimeoutMs",
+  schema: z.int().positive(),
+  default: 2 * 60_000,
+  env: "PARLEY_GATEWAY_FAILOVER_TIMEOUT_MS",
+  project: { isTighter: isLower },
+  doc: "Milliseconds after a request's arrival in which another way may still be begun.",
+});
+
 /** Whether the simulator is served. */
 export const gatewaySimulator = defineKey({
   name: "gateway.simulator",
@@ -161,6 +191,9 @@ export const gatewayKeys = [
   gatewayIdleTimeoutMs,
   gatewayKeepAliveMs,
   gatewayHostedTools,
+  gatewayRoutes,
+  gatewayMaxAttempts,
+  gatewayFailoverTimeoutMs,
   gatewaySimulator,
   gatewayAccessLog,
   telemetryOtlpEndpoint,

@@ -17,13 +17,16 @@ import {
 } from "#platform";
 import {
   gatewayBind,
+  gatewayFailoverTimeoutMs,
   gatewayHeadersTimeoutMs,
   gatewayHostedTools,
   gatewayIdleTimeoutMs,
   gatewayKeepAliveMs,
+  gatewayMaxAttempts,
   gatewayMaxBodyBytes,
   gatewayMaxInFlight,
   gatewayNoAuth,
+  gatewayRoutes,
   gatewaySimulator,
   providersKey,
 } from "./config.ts";
@@ -35,7 +38,8 @@ import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
 import { openAdmission } from "./pipeline/admission.ts";
 import { OWNER } from "./pipeline/caller.ts";
-import { SingleRouter } from "./pipeline/route.ts";
+import { openRouter } from "./routing/open-router.ts";
+import type { AskUsage } from "./routing/headroom.ts";
 import type { ObserveUse } from "./pipeline/observers.ts";
 import { builtInProviders } from "./providers/index.ts";
 import {
@@ -72,12 +76,14 @@ export interface StartGatewayOptions {
   readonly observe?: ObserveUse;
   /** Told of the headers of each answer, a refusal included, that was got with one of those credentials. */
   readonly observeLimits?: ObserveLimits;
+  /** How much of each account's allowance is used; asked rarely, and never waited for. */
+  readonly askUsage?: AskUsage;
 }
 
 /** Starts listening. Throws for a busy port, a public bind, an incomplete provider. */
 export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
   const { config, env, log, credentials, environmentKeys } = options;
-  const { observe, observeLimits } = options;
+  const { observe, observeLimits, askUsage } = options;
   const overrides = config.get(providersKey);
   const bind = parseBindAddress(config.get(gatewayBind));
   const own = findOwnAddress(builtInProviders, env, bind);
@@ -94,14 +100,27 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const outbound = createOutbound();
   const nowMs = () => performance.timeOrigin + performance.now();
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
-  const catalog = new ModelCatalog(all, { isUsable, discovery });
+  const routes = config.get(gatewayRoutes);
+  const catalog = new ModelCatalog(all, { isUsable, discovery, routes });
+  const routing = openRouter({
+    catalog,
+    leases,
+    credentials,
+    limits: {
+      maxAttempts: config.get(gatewayMaxAttempts),
+      failoverTimeoutMs: config.get(gatewayFailoverTimeoutMs),
+    },
+    askUsage,
+    nowMs,
+    log,
+  });
   const observation = await openObservation({ config, env, log, observe });
   const tokenizer = new Tokenizer();
   const app = createGatewayApp({
     catalog,
-    router: new SingleRouter(catalog, leases),
+    router: routing.router,
     admission: openAdmission,
-    observers: observation.observers,
+    observers: [routing.observe, ...observation.observers],
     authenticate: (candidate) => (isOwner(candidate) ? OWNER : undefined),
     ...(isOpen && { stranger: OWNER }),
     outbound,
@@ -117,7 +136,10 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs,
-    ...(observeLimits && { observeLimits }),
+    observeLimits: (id, headers) => {
+      routing.observeLimits(id, headers);
+      observeLimits?.(id, headers);
+    },
     metrics: observation.metrics,
     log,
   });

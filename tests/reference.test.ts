@@ -16,6 +16,8 @@ for (const [file, content] of Object.entries(renderReference())) {
 test("every key has a variable or is a structure, and one sentence of documentation", () => {
   for (const key of configKeys) {
     expect(key.doc).toMatch(/^[A-Z].*\.$/);
-    expect(key.env ?? key.name).toMatch(/^(PARLEY_[A-Z_]+|providers|auth\.providers)$/);
+    expect(key.env ?? key.name).toMatch(
+      /^(PARLEY_[A-Z_]+|providers|auth\.providers|gateway\.routes)$/,
+    );
   }
 });

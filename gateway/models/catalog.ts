@@ -1,10 +1,12 @@
 // From the model id in a request to the upstream that serves it. `provider/model` always works; a bare id
-// works while exactly one usable provider has it. Refuses to choose between two: it names both.
+// works while exactly one usable provider has it. Refuses to choose between two, unless a route of the operator does: it
+// names both.
 
 import { closest, distance } from "fastest-levenshtein";
 import { GatewayError } from "../errors.ts";
 import type { ModelDiscovery } from "./discovery.ts";
 import type { ModelInfo, Provider } from "../providers/provider.ts";
+import { RouteTable, type RoutesConfig, type RouteTarget } from "../routing/route-table.ts";
 
 /** A model with the provider that serves it. */
 export interface CatalogModel {
@@ -12,6 +14,16 @@ export interface CatalogModel {
   readonly id: string;
   readonly provider: Provider;
   readonly model: ModelInfo;
+}
+
+/** A model that may serve a request, and how it ranks among others. */
+export interface Candidate extends Pick<RouteTarget, "priority" | "weight" | "credentials"> {
+  readonly target: CatalogModel;
+}
+
+/** A route of the configuration names a model that no provider here can have. */
+export class RouteConfigError extends Error {
+  readonly code = "route_config_unknown_model";
 }
 
 /** No provider has the model; the message suggests a near one. */
@@ -32,23 +44,33 @@ export class AmbiguousModel extends GatewayError {
 
 type Discovery = Pick<ModelDiscovery, "known" | "refresh">;
 
+/** What a catalog is made with. */
+export interface CatalogOptions {
+  readonly isUsable: (provider: Provider) => boolean;
+  readonly discovery?: Discovery;
+  readonly routes?: RoutesConfig;
+}
+
 /** The models of every provider, looked up by id. */
 export class ModelCatalog {
   readonly #providers: ReadonlyMap<string, Provider>;
   readonly #isUsable: (provider: Provider) => boolean;
   readonly #discovery: Discovery | undefined;
+  readonly #routes: RouteTable;
 
   /**
    * `isUsable` says whether a provider has a credential now; it is asked on each look-up. `discovery` knows the models
-   * of providers that list them themselves.
+   * of providers that list them themselves. Throws RouteConfigError for a route to a model that cannot be.
    */
   constructor(
     providers: readonly Provider[],
-    { isUsable, discovery }: { isUsable: (provider: Provider) => boolean; discovery?: Discovery },
+    { isUsable, discovery, routes = {} }: CatalogOptions,
   ) {
     this.#providers = new Map(providers.map((provider) => [provider.id, provider]));
     this.#isUsable = isUsable;
     this.#discovery = discovery;
+    this.#routes = new RouteTable(routes);
+    for (const [name, targets] of Object.entries(routes)) this.#check(name, targets);
   }
 
   /** Lets usable providers that list their models do so again; the ids of those that did not answer. */
@@ -57,15 +79,56 @@ export class ModelCatalog {
     return (await this.#discovery?.refresh(usable)) ?? [];
   }
 
-  /** Listed models of usable providers, in provider order. */
+  /** Listed models of usable providers, in provider order, then the operator's aliases. */
   list(): readonly CatalogModel[] {
-    return [...this.#providers.values()]
+    const listed = [...this.#providers.values()]
       .filter((provider) => this.#isUsable(provider))
       .flatMap((provider) => this.#modelsOf(provider).map((model) => entry(provider, model)));
+    const ids = new Set(listed.map(({ id }) => id));
+    const aliases = [...this.#routes.aliases].flatMap(([id, targets]) => {
+      const usable = targets
+        .map(({ model }) => this.#resolve(model))
+        .find(({ provider }) => this.#isUsable(provider));
+      return usable && !ids.has(id) ? [{ ...usable, id }] : [];
+    });
+    return [...listed, ...aliases];
   }
 
-  /** Throws UnknownModel or AmbiguousModel. */
+  /** The models that may serve an id: those of its route, else the one that has it. Throws UnknownModel or AmbiguousModel. */
+  candidates(id: string): readonly [Candidate, ...Candidate[]] {
+    const [first, ...others] = this.#routes.find(id) ?? [];
+    if (!first) return [{ target: this.#resolve(id), priority: 0, weight: 1 }];
+    const candidate = ({ model, ...rank }: RouteTarget) => ({
+      ...rank,
+      target: this.#resolve(model),
+    });
+    return [candidate(first), ...others.map(candidate)];
+  }
+
+  /** The first of `candidates`, usable ones before others. Throws UnknownModel or AmbiguousModel. */
   resolve(id: string): CatalogModel {
+    const candidates = this.candidates(id);
+    const usable = candidates.find(({ target }) => this.#isUsable(target.provider));
+    return (usable ?? candidates[0]).target;
+  }
+
+  #check(name: string, targets: readonly RouteTarget[]): void {
+    for (const { model } of targets) {
+      const slash = model.indexOf("/");
+      const provider = this.#providers.get(model.slice(0, slash));
+      const hasModel =
+        provider &&
+        (provider.takesUnlistedModels ||
+          model.includes("*") ||
+          provider.models.some(({ id }) => id === model.slice(slash + 1)));
+      if (hasModel) continue;
+      throw new RouteConfigError(
+        `gateway.routes.${name}: ${provider ? `provider "${provider.id}" has no such model` : "there is no such provider"}: "${model}". \`agent config\` shows the providers that are configured.`,
+      );
+    }
+  }
+
+  #resolve(id: string): CatalogModel {
     const slash = id.indexOf("/");
     const named = slash > 0 ? this.#providers.get(id.slice(0, slash)) : undefined;
     if (named) return this.#ofProvider(named, id, id.slice(slash + 1));

@@ -3,6 +3,7 @@
 
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Exchange } from "./exchange.ts";
+import type { WayOffer } from "./route.ts";
 import type { Settlement } from "./settlement.ts";
 
 /** What is asked for. */
@@ -25,6 +26,11 @@ export interface Ticket {
 export interface Admission {
   /** Throws GatewayError (`forbidden`, `rate_limited`, `budget_exceeded` …) for what may not pass. */
   admit(request: AdmissionRequest): Ticket | Promise<Ticket>;
+  /**
+   * Whether the caller may be served in a way, the first or a later one; without it, in any. When it allows none, the
+   * first is admitted all the same, so that `admit` can say why not. Synchronous and cheap: asked for each way.
+   */
+  readonly mayUse?: (exchange: Exchange, offer: WayOffer) => boolean;
 }
 
 const NOTHING: Ticket = { settle: () => {} };

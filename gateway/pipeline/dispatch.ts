@@ -48,6 +48,8 @@ export interface Dispatch {
   readonly lease: Lease;
   /** Where to, when it is not where answers come from. */
   readonly url?: string;
+  /** Most calls, where a connection breaks before anything was answered. */
+  readonly maxCalls: number;
 }
 
 /** The refusal of an upstream, as it came: the same-format lane passes the body on. */
@@ -74,7 +76,7 @@ export class UpstreamRefused extends UpstreamFailed {
 
 /** Sends and returns a 2xx answer; throws UpstreamFailed or UpstreamRefused for anything else. */
 export async function dispatch(
-  { provider, format, model, body, isStream, lease, url }: Dispatch,
+  { provider, format, model, body, isStream, lease, url, maxCalls }: Dispatch,
   exchange: Exchange,
   { outbound, limits, observeLimits }: DispatchParts,
 ): Promise<OutboundResponse> {
@@ -94,6 +96,7 @@ export async function dispatch(
     },
     body,
     signal: exchange.signal,
+    attempts: maxCalls,
     ...limits,
   };
   const response = await send(request, provider, format, outbound);

@@ -26,7 +26,7 @@ export function forwardTo(endpoint: Endpoint, otherwise: TryWay): TryWay {
 
 async function forward(
   endpoint: Endpoint,
-  { target, lease }: Parameters<TryWay>[0],
+  { target, lease, maxCalls }: Parameters<TryWay>[0],
   { bytes, asked, exchange, parts, settling }: Parameters<TryWay>[1],
 ): Promise<Response> {
   const { provider } = target;
@@ -43,6 +43,7 @@ async function forward(
     body: sameFormatBody(bytes, model, { ...alias, format }),
     isStream: false,
     lease,
+    maxCalls,
   };
   const response = await dispatch(call, exchange, parts);
   const relayed = await relayReply(

@@ -1,10 +1,11 @@
-// The ladder of keys: the operator's, the newest of the broker, the environment's.
+// The ladder of keys: the operator's, those of the broker, the environment's.
 
 import { expect, test } from "bun:test";
 import type { CredentialSource } from "#broker/client";
 import { UpstreamFailed } from "../errors.ts";
 import { anthropic } from "../providers/anthropic.ts";
 import { openai } from "../providers/openai.ts";
+import type { Provider } from "../providers/provider.ts";
 import { simulator } from "../providers/simulator.ts";
 import { KeyLeases, type KeySources } from "./lease.ts";
 
@@ -32,53 +33,96 @@ function leases(rest: Partial<KeySources> = {}): KeyLeases {
 
 const environmentKeys = new Map([["anthropic", "from-environment"]]);
 
+async function take(ladder: KeyLeases, provider: Provider, refused?: string) {
+  const [account] = ladder.accounts(provider);
+  if (!account) throw new Error("there is no account");
+  return ladder.take(provider, account, { refused });
+}
+
 test("the operator's key comes first, then the broker's, then the environment's", async () => {
   const providers = { anthropic: { apiKey: "LAB_KEY" } };
   const env = { LAB_KEY: "from-config" };
   const all = leases({ providers, env, broker: stored("from-broker"), environmentKeys });
-  expect(await all.lease(anthropic)).toEqual({ key: "from-config", source: "config" });
+  expect(await take(all, anthropic)).toEqual({ key: "from-config", source: "config" });
   const two = leases({ broker: stored("from-broker"), environmentKeys });
-  expect(await two.lease(anthropic)).toEqual({
+  expect(await take(two, anthropic)).toEqual({
     key: "from-broker",
     source: "broker",
     credentialId: 1,
   });
-  expect(await leases({ environmentKeys }).lease(anthropic)).toMatchObject({
+  expect(await take(leases({ environmentKeys }), anthropic)).toMatchObject({
     source: "environment",
   });
 });
 
-test("of several stored keys the newest is used", async () => {
-  expect((await leases({ broker: stored("old", "new") }).lease(anthropic)).key).toBe("new");
+test("all stored keys are accounts, keys before logins, and none of another rung among them", () => {
+  const broker: CredentialSource = {
+    entries: () => [
+      { id: 7, credential: GRANT },
+      { id: 8, credential: { type: "api_key", key: "k-8" } },
+      { id: 9, credential: { type: "api_key", key: "k-9" } },
+    ],
+    fresh: () => Promise.reject(new Error("not asked")),
+  };
+  const ladder = leases({ broker, environmentKeys: new Map([["openai", "from-environment"]]) });
+  const found = ladder.accounts(openai).map(({ credentialId, isGrant }) => [credentialId, isGrant]);
+  expect(found).toEqual([
+    [8, false],
+    [9, false],
+    [7, true],
+  ]);
 });
 
-test("without any key the caller is told who can help, and a provider that needs none gets none", async () => {
+test("without any key there is no account, and a provider that needs none has one", async () => {
   expect(leases().hasKey(anthropic)).toBe(false);
-  await expect(leases().lease(anthropic)).rejects.toThrow(UpstreamFailed);
-  expect(await leases().lease(simulator)).toEqual({ key: "", source: "none" });
+  expect(leases().accounts(anthropic)).toEqual([]);
+  expect(await take(leases(), simulator)).toEqual({ key: "", source: "none" });
+});
+
+test("a key that has gone since it was chosen is no key", async () => {
+  const kept: string[] = ["k"];
+  const ladder = leases({ broker: { ...stored(), entries: () => stored(...kept).entries("") } });
+  const [account] = ladder.accounts(anthropic);
+  kept.pop();
+  if (!account) throw new Error("there was one");
+  await expect(ladder.take(anthropic, account)).rejects.toThrow(UpstreamFailed);
 });
 
 test("a key that could not be resolved is tried again on the next request", async () => {
   const env: Record<string, string> = {};
   const ladder = leases({ providers: { anthropic: { apiKey: "LAB_KEY" } }, env });
-  await expect(ladder.lease(anthropic)).rejects.toThrow("could not be resolved");
+  await expect(take(ladder, anthropic)).rejects.toThrow("could not be resolved");
   env["LAB_KEY"] = "now-there";
-  expect((await ladder.lease(anthropic)).key).toBe("now-there");
+  expect((await take(ladder, anthropic)).key).toBe("now-there");
 });
 
 test("a login is used where the provider takes its tokens, renewed first, and nowhere else", async () => {
   const broker = granted(async () => ({ ...GRANT, access: "new" }));
   const ladder = leases({ broker, environmentKeys: new Map([["openai", "from-environment"]]) });
   expect(ladder.hasKey(openai)).toBe(true);
-  expect(await ladder.lease(openai)).toEqual({ key: "new", source: "broker", credentialId: 7 });
+  expect(await take(ladder, openai)).toEqual({ key: "new", source: "broker", credentialId: 7 });
   expect(ladder.hasKey(anthropic)).toBe(false);
 });
 
+test("a login whose token was refused is renewed, unless somebody has done so already", async () => {
+  let renewals = 0;
+  const broker: CredentialSource = {
+    ...granted(async () => ({ ...GRANT, access: "stored" })),
+    refresh: async () => {
+      renewals += 1;
+      return { credential: { ...GRANT, access: "renewed" } };
+    },
+  };
+  const ladder = leases({ broker });
+  expect((await take(ladder, openai, "older")).key).toBe("stored");
+  expect(renewals).toBe(0);
+  expect((await take(ladder, openai, "stored")).key).toBe("renewed");
+  expect(renewals).toBe(1);
+});
+
 test("a login that cannot be renewed is the caller's answer, with whom to ask", async () => {
-  const broker = granted(() => Promise.reject(new Error("gone")));
-  const refusal = await leases({ broker })
-    .lease(openai)
-    .catch((error: unknown) => error);
+  const ladder = leases({ broker: granted(() => Promise.reject(new Error("gone"))) });
+  const refusal = await take(ladder, openai).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(UpstreamFailed);
   expect(String(refusal)).toContain("auth-broker doctor");
 });

@@ -1,15 +1,37 @@
-// Which key goes with a request. The ladder: the operator's `apiKey` for the provider, a key of the broker, a login
-// of the broker where the provider takes its tokens, a key the environment offers. The caller's own token is never among them, and a key is only ever
-// handed to the provider it belongs to.
+// Which keys there are for a provider, and the one that goes with a request. The ladder: the operator's `apiKey`, keys
+// of the broker, logins of the broker where the provider takes their tokens, a key the environment offers. The caller's
+// own token is never among them, and a key is only ever handed to the provider it belongs to.
 
-import { resolveConfigValue, type CredentialSource, type HeldCredential } from "#broker/client";
+import { resolveConfigValue, type CredentialSource } from "#broker/client";
 import type { Environment } from "#platform";
+import type { Credential, CredentialBlock } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import type { ProviderConfig } from "../providers/operator.ts";
 import type { Provider } from "../providers/provider.ts";
 
 /** Where a key came from; logged, never with the key. */
 export type KeySource = "config" | "broker" | "environment" | "none";
+
+/** One account of a provider; holds no key. */
+export interface Account {
+  /** Unique in this gateway, stable over requests, safe to log. */
+  readonly key: string;
+  readonly source: KeySource;
+  /** The broker's id of the credential; absent for other sources. */
+  readonly credentialId?: number;
+  /** True for a login, whose access token can be renewed. */
+  readonly isGrant: boolean;
+  /** Cool-downs that any gateway told the broker. */
+  readonly blocks?: readonly CredentialBlock[] | undefined;
+}
+
+/** The key under which an account is remembered. */
+export function accountKey(
+  providerId: string,
+  { source, credentialId }: Pick<Account, "source" | "credentialId">,
+): string {
+  return `${providerId} ${credentialId ?? source}`;
+}
 
 /** A key for one request. */
 export interface Lease {
@@ -39,55 +61,85 @@ export class KeyLeases {
     this.#sources = sources;
   }
 
-  /** True when `lease` would find a key; asked for every model listing, so it runs no command. */
+  /** True when there is a key; asked for every model listing, so it runs no command. */
   hasKey(provider: Provider): boolean {
-    return (
-      !provider.needsKey ||
-      this.#sources.providers[provider.id]?.apiKey !== undefined ||
-      this.#stored(provider.id) !== undefined ||
-      this.#grant(provider) !== undefined ||
-      this.#sources.environmentKeys.has(provider.id)
-    );
+    return this.accounts(provider).length > 0;
   }
 
-  /** Throws UpstreamFailed (`upstream_auth`) with the fix when the provider needs a key and none is there. */
+  /** The key of the first account, where any will do. Throws what `take` throws. */
   async lease(provider: Provider): Promise<Lease> {
-    const configured = await this.#configuredKey(provider.id);
-    if (configured !== undefined) return { key: configured, source: "config" };
-    const stored = this.#stored(provider.id);
-    if (stored !== undefined) return { ...stored, source: "broker" };
-    const grant = this.#grant(provider);
-    if (grant !== undefined) return this.#accessToken(provider, grant.id);
-    const offered = this.#sources.environmentKeys.get(provider.id);
-    if (offered !== undefined) return { key: offered, source: "environment" };
-    if (!provider.needsKey) return { key: "", source: "none" };
-    throw new UpstreamFailed({
-      kind: "upstream_auth",
-      code: "no_credential",
-      message: `No credential for ${provider.name} is available to the gateway. Its operator can add one to the broker or set the provider's API key in the gateway's environment; \`agent auth-broker list\` shows what is there.`,
-    });
+    const [first] = this.accounts(provider);
+    if (!first) throw noCredential(provider);
+    return this.take(provider, first);
   }
 
-  #stored(providerId: string): Required<Pick<Lease, "key" | "credentialId">> | undefined {
-    const stored = this.#sources.broker.entries(providerId);
-    // The newest: whoever adds a key beside an old one means it to be used.
-    const newest = stored.findLast(({ credential }) => credential.type === "api_key");
-    if (newest?.credential.type !== "api_key") return undefined;
-    return { key: newest.credential.key, credentialId: newest.id };
+  /** The accounts of the highest rung of the ladder that has any: keys of the broker before its logins. */
+  accounts(provider: Provider): readonly Account[] {
+    const { id } = provider;
+    if (this.#sources.providers[id]?.apiKey !== undefined) return [this.#account(id, "config")];
+    const stored = this.#stored(provider);
+    if (stored.length > 0) return stored;
+    if (this.#sources.environmentKeys.has(id)) return [this.#account(id, "environment")];
+    return provider.needsKey ? [] : [this.#account(id, "none")];
   }
 
-  #grant({ id, takesGrants }: Provider): HeldCredential | undefined {
-    if (!takesGrants) return undefined;
-    return this.#sources.broker
-      .entries(id)
-      .findLast(({ credential }) => credential.type === "oauth");
+  /**
+   * The key of an account, usable now; a login's is another than `refused` where that is given. Throws UpstreamFailed
+   * (`upstream_auth`) with the fix when there is none.
+   */
+  async take(
+    provider: Provider,
+    account: Account,
+    { refused }: { refused?: string | undefined } = {},
+  ): Promise<Lease> {
+    const { source, credentialId } = account;
+    if (credentialId !== undefined) {
+      const key = account.isGrant
+        ? await this.#accessToken(provider, credentialId, refused)
+        : this.#storedKey(provider.id, credentialId);
+      if (key === undefined) throw noCredential(provider);
+      return { key, source, credentialId };
+    }
+    const key =
+      source === "config"
+        ? await this.#configuredKey(provider.id)
+        : this.#sources.environmentKeys.get(provider.id);
+    if (key === undefined && source !== "none") throw noCredential(provider);
+    return { key: key ?? "", source };
   }
 
-  async #accessToken({ name }: Provider, credentialId: number): Promise<Lease> {
+  #account(providerId: string, source: KeySource): Account {
+    return { key: accountKey(providerId, { source }), source, isGrant: false };
+  }
+
+  #stored({ id, takesGrants }: Provider): Account[] {
+    const keys: Account[] = [];
+    const grants: Account[] = [];
+    for (const { id: credentialId, credential, blocks } of this.#sources.broker.entries(id)) {
+      const isGrant = credential.type === "oauth";
+      if (isGrant && !takesGrants) continue;
+      const key = accountKey(id, { source: "broker", credentialId });
+      const account = { key, source: "broker", credentialId, isGrant, blocks } as const;
+      (isGrant ? grants : keys).push(account);
+    }
+    return [...keys, ...grants];
+  }
+
+  #storedKey(providerId: string, credentialId: number): string | undefined {
+    const held = this.#sources.broker.entries(providerId).find(({ id }) => id === credentialId);
+    return held?.credential.type === "api_key" ? held.credential.key : undefined;
+  }
+
+  async #accessToken(
+    { name }: Provider,
+    credentialId: number,
+    refused: string | undefined,
+  ): Promise<string> {
+    const { broker } = this.#sources;
     try {
-      const credential = await this.#sources.broker.fresh(credentialId);
-      const key = credential.type === "oauth" ? credential.access : credential.key;
-      return { key, source: "broker", credentialId };
+      const key = tokenOf(await broker.fresh(credentialId));
+      if (key !== refused || !broker.refresh) return key;
+      return tokenOf((await broker.refresh(credentialId)).credential);
     } catch (cause) {
       throw new UpstreamFailed(
         {
@@ -126,4 +178,17 @@ export class KeyLeases {
       );
     }
   }
+}
+
+function tokenOf(credential: Credential): string {
+  return credential.type === "oauth" ? credential.access : credential.key;
+}
+
+/** What a caller is told of a provider without any key. */
+export function noCredential({ name }: Provider): UpstreamFailed {
+  return new UpstreamFailed({
+    kind: "upstream_auth",
+    code: "no_credential",
+    message: `No credential for ${name} is available to the gateway. Its operator can add one to the broker or set the provider's API key in the gateway's environment; \`agent auth-broker list\` shows what is there.`,
+  });
 }

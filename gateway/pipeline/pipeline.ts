@@ -3,7 +3,14 @@
 // written anywhere.
 
 import { JsonScanError, readJson, scanJson, type JsonScan } from "#platform";
-import { isJsonObject, parseJson, type Json, type JsonObject, type Usage } from "#wire";
+import {
+  isJsonObject,
+  parseJson,
+  type FailureKind,
+  type Json,
+  type JsonObject,
+  type Usage,
+} from "#wire";
 import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { ReplyContext, Format, UpstreamFormat } from "../formats/format.ts";
 import { upstreamFormats } from "../formats/index.ts";
@@ -12,7 +19,7 @@ import type { CatalogModel } from "../models/catalog.ts";
 import type { Admission, Ticket } from "./admission.ts";
 import { dispatch, type DispatchParts } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
-import type { Attempt, Router } from "./route.ts";
+import type { Attempt, Router, RouteRequest } from "./route.ts";
 import { Settling } from "./settling.ts";
 import type { ObserveSettlement } from "./settlement.ts";
 import type { StreamParts } from "./stream-response.ts";
@@ -59,21 +66,24 @@ export async function answer(
   try {
     const asked = readHead(bytes);
     settling.asks(asked);
-    const route = parts.router.begin({ model: asked.model, exchange, bytes });
+    const allows = allowed(exchange, parts.admission);
+    const route = parts.router.begin({ model: asked.model, exchange, bytes, ...allows });
     let attempt = await route.next();
     if (!attempt) throw new Error("a route has a first way, or throws");
     settling.admitted(await admit(attempt, { asked, bytes, exchange, parts }));
     for (;;) {
       try {
         const response = await tryWay(attempt, { asked, bytes, exchange, parts, settling });
-        route.served(attempt);
+        // What was answered without an upstream says nothing of it.
+        if (settling.hasTried) route.served(attempt);
         return response;
       } catch (error) {
-        if (!(error instanceof UpstreamFailed) || exchange.signal.aborted) throw error;
+        const isOver = !(error instanceof UpstreamFailed) || exchange.signal.aborted;
+        if (isOver) throw route.refusal(error);
         settling.fails(error);
         route.failed(attempt, error);
         const next = await route.next();
-        if (!next) throw error;
+        if (!next) throw route.refusal(error);
         attempt = next;
       }
     }
@@ -91,6 +101,7 @@ interface Context {
   readonly settling: Settling;
   readonly target: CatalogModel;
   readonly lease: Attempt["lease"];
+  readonly maxCalls: number;
   readonly to: UpstreamFormat;
 }
 
@@ -101,10 +112,17 @@ function admit(
   return parts.admission.admit({ exchange, target, bytes, isStream: asked.isStream });
 }
 
+function allowed(exchange: Exchange, { mayUse }: Admission): Pick<RouteRequest, "allows"> {
+  return mayUse ? { allows: (offer) => mayUse(exchange, offer) } : {};
+}
+
 /** The way of a model's answer. */
-async function answerByModel({ target, lease }: Attempt, given: Underway): Promise<Response> {
+async function answerByModel(
+  { target, lease, maxCalls }: Attempt,
+  given: Underway,
+): Promise<Response> {
   const to = upstreamFormat(given.exchange.format, target);
-  const context: Context = { ...given, target, lease, to };
+  const context: Context = { ...given, target, lease, maxCalls, to };
   given.settling.tries({ target, lease, to: to.id });
   const isSameFormat = to.id === given.exchange.format.id;
   const response = await (isSameFormat ? sameFormat(context) : translated(context));
@@ -196,7 +214,7 @@ function replyContext(
 }
 
 async function sameFormat(context: Context): Promise<Response> {
-  const { bytes, asked, target, lease, exchange, parts } = context;
+  const { bytes, asked, target, lease, maxCalls, exchange, parts } = context;
   const { format } = exchange;
   const model = asked.scan.fields.get("model");
   if (!model) throw new Error("readHead guarantees the field");
@@ -209,6 +227,7 @@ async function sameFormat(context: Context): Promise<Response> {
     body,
     isStream: asked.isStream,
     lease,
+    maxCalls,
   };
   const response = await dispatch(call, exchange, parts);
   const n = valueAt(bytes, asked.scan, "n");
@@ -221,7 +240,7 @@ async function sameFormat(context: Context): Promise<Response> {
 }
 
 async function translated(context: Context): Promise<Response> {
-  const { bytes, asked, target, to, lease, exchange, parts } = context;
+  const { bytes, asked, target, to, lease, maxCalls, exchange, parts } = context;
   const translation = translateRequest(readBody(bytes), exchange.format, to, {
     target,
     hostedTools: parts.hostedTools,
@@ -235,6 +254,7 @@ async function translated(context: Context): Promise<Response> {
     body: translation.body,
     isStream: asked.isStream,
     lease,
+    maxCalls,
   };
   const response = await dispatch(call, exchange, parts);
   const answered = {
@@ -265,5 +285,6 @@ export function readBody(bytes: Uint8Array): JsonObject {
 }
 
 function onEnd({ settling }: Context): OnEnd {
-  return (outcome: Outcome, usage: Usage | undefined) => settling.ends(outcome, usage);
+  return (outcome: Outcome, usage: Usage | undefined, failure?: FailureKind) =>
+    settling.ends(outcome, usage, failure);
 }

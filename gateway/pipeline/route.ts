@@ -2,9 +2,16 @@
 // and a key for it; the next one is only looked for when the one before has failed before its first byte.
 
 import type { GatewayError } from "../errors.ts";
-import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
+import type { CatalogModel } from "../models/catalog.ts";
 import type { Exchange } from "./exchange.ts";
-import type { KeyLeases, Lease } from "./lease.ts";
+import type { Lease } from "./lease.ts";
+
+/** What a way is judged by before it is tried. */
+export interface WayOffer {
+  readonly target: CatalogModel;
+  /** The broker's id of the credential; absent for other keys. */
+  readonly credentialId?: number;
+}
 
 /** What a route is made for. */
 export interface RouteRequest {
@@ -13,12 +20,16 @@ export interface RouteRequest {
   readonly exchange: Exchange;
   /** The caller's body; affinity may look into it. */
   readonly bytes: Uint8Array;
+  /** Whether the caller may be served in a way; without it, in any. */
+  readonly allows?: (offer: WayOffer) => boolean;
 }
 
 /** One way. */
 export interface Attempt {
   readonly target: CatalogModel;
   readonly lease: Lease;
+  /** Most calls it may cost: a connection that broke may be tried once more. */
+  readonly maxCalls: number;
 }
 
 /** The ways of one request. */
@@ -27,6 +38,8 @@ export interface Route {
   next(): Promise<Attempt | undefined>;
   /** Told why a way failed before its first byte; decides whether another may be tried. */
   failed(attempt: Attempt, error: GatewayError): void;
+  /** What the caller is told when no way is left and `last` was the last failure. */
+  refusal(last: unknown): unknown;
   /** Told that an answer has begun. */
   served(attempt: Attempt): void;
 }
@@ -35,29 +48,4 @@ export interface Route {
 export interface Router {
   /** Throws UnknownModel or AmbiguousModel. */
   begin(request: RouteRequest): Route;
-}
-
-/** The one upstream that has the model, with the one key that is there for it. */
-export class SingleRouter implements Router {
-  readonly #catalog: ModelCatalog;
-  readonly #leases: KeyLeases;
-
-  constructor(catalog: ModelCatalog, leases: KeyLeases) {
-    this.#catalog = catalog;
-    this.#leases = leases;
-  }
-
-  begin({ model }: RouteRequest): Route {
-    const target = this.#catalog.resolve(model);
-    let isTried = false;
-    return {
-      next: async () => {
-        if (isTried) return undefined;
-        isTried = true;
-        return { target, lease: await this.#leases.lease(target.provider) };
-      },
-      failed: () => {},
-      served: () => {},
-    };
-  }
 }

@@ -2,7 +2,7 @@
 // Only the model's name and the credential change; unknown fields, key order and spacing survive.
 
 import { redact, type OutboundResponse } from "#platform";
-import { isJsonObject, parseJson, type JsonObject, type Usage } from "#wire";
+import { isJsonObject, parseJson, type FailureKind, type JsonObject, type Usage } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import type { Format, ReplyContext } from "../formats/format.ts";
 import { callerHeaders } from "./crossing-headers.ts";
@@ -39,7 +39,12 @@ export function sameFormatBody(
 }
 
 /** Called when the last byte is out. */
-export type OnEnd = (outcome: Outcome, usage: Usage | undefined) => void;
+export type OnEnd = (
+  outcome: Outcome,
+  usage: Usage | undefined,
+  /** What the upstream said went wrong, after the first byte. */
+  failure?: FailureKind,
+) => void;
 
 /** An answer on its way back. */
 export interface Relay {
@@ -111,7 +116,13 @@ export async function relayStream(
   const { response, exchange, reply } = relay;
   const { format, signal } = exchange;
   const reader = new TappedReader(relay);
-  await reader.begin();
+  try {
+    await reader.begin();
+  } catch (error) {
+    // Another way may be tried; this one's stream would stay open behind it.
+    response.cancel();
+    throw error;
+  }
   return streamResponse(
     {
       next: () => reader.read(),
@@ -119,7 +130,8 @@ export async function relayStream(
         reader.isAtBoundary ? format.createStreamEncoder(reply).keepAlive : undefined,
       done: (isComplete) => {
         response.cancel();
-        onEnd(isComplete ? (reader.outcome ?? "client_gone") : "client_gone", reader.usage);
+        const outcome = isComplete ? (reader.outcome ?? "client_gone") : "client_gone";
+        onEnd(outcome, reader.usage, reader.failureKind);
       },
     },
     {
@@ -160,6 +172,12 @@ class TappedReader {
 
   get usage(): Usage | undefined {
     return this.#tap.usage;
+  }
+
+  /** What the stream said went wrong. */
+  get failureKind(): FailureKind | undefined {
+    const { failure } = this.#tap;
+    return failure && this.#relay.exchange.format.decodeError(502, failure).kind;
   }
 
   /**

@@ -67,6 +67,8 @@ export interface Settlement {
   readonly status: number;
   /** Stable code of the refusal. */
   readonly code?: string;
+  /** What the upstream said went wrong after the first byte. */
+  readonly failureKind?: FailureKind;
   /** As the provider reported it; absent when it reported none. */
   readonly usage?: Usage;
   /** Ms since the epoch. */

@@ -1,7 +1,7 @@
 // Collects what becomes of one request and tells it once, whoever ends it: the last byte, a caller who left, a
 // refusal. Refuses to tell twice.
 
-import type { FormatId, Usage } from "#wire";
+import type { FailureKind, FormatId, Usage } from "#wire";
 import type { GatewayError } from "../errors.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Ticket } from "./admission.ts";
@@ -42,7 +42,7 @@ export class Settling {
   readonly #attempts: OpenAttempt[] = [];
   #firstByteMs: number | undefined;
   #status = 200;
-  #end: Pick<Settlement, "outcome" | "usage"> | undefined;
+  #end: Pick<Settlement, "outcome" | "usage" | "failureKind"> | undefined;
   #isOver = false;
 
   constructor(exchange: Exchange, parts: SettlingParts) {
@@ -58,6 +58,11 @@ export class Settling {
   /** The request was let in. */
   admitted(ticket: Ticket): void {
     this.#ticket = ticket;
+  }
+
+  /** True once an upstream was asked. */
+  get hasTried(): boolean {
+    return this.#tried !== undefined;
   }
 
   /** A way is tried. */
@@ -105,8 +110,8 @@ export class Settling {
   }
 
   /** The answer is over; of a whole one this is known before it begins. */
-  ends(outcome: Outcome, usage: Usage | undefined): void {
-    this.#end = { outcome, ...(usage && { usage }) };
+  ends(outcome: Outcome, usage: Usage | undefined, failureKind?: FailureKind): void {
+    this.#end = { outcome, ...(usage && { usage }), ...(failureKind && { failureKind }) };
     if (this.#firstByteMs !== undefined) this.#tellEnd(this.#end);
   }
 
@@ -119,11 +124,11 @@ export class Settling {
     this.#tell({ outcome: "refused", status, code: error ? keptCode(error) : "internal" });
   }
 
-  #tellEnd(end: Pick<Settlement, "outcome" | "usage">): void {
+  #tellEnd(end: Pick<Settlement, "outcome" | "usage" | "failureKind">): void {
     this.#tell({ ...end, status: this.#status });
   }
 
-  #tell(end: Pick<Settlement, "outcome" | "status" | "usage" | "code">): void {
+  #tell(end: Pick<Settlement, "outcome" | "status" | "usage" | "code" | "failureKind">): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const settlement = this.#settlement(end);
@@ -132,7 +137,9 @@ export class Settling {
     for (const observe of this.#parts.observers) observe(settlement);
   }
 
-  #settlement(end: Pick<Settlement, "outcome" | "status" | "usage" | "code">): Settlement {
+  #settlement(
+    end: Pick<Settlement, "outcome" | "status" | "usage" | "code" | "failureKind">,
+  ): Settlement {
     const { id, clientId, trace, caller, format, endpoint, startedAtMs, trail } = this.#exchange;
     const tried = this.#tried;
     const credentialId = tried?.lease.credentialId;

@@ -163,7 +163,8 @@ export async function translateStream(
       keepAlive: () => stream.keepAlive,
       done: (isComplete) => {
         response.cancel();
-        onEnd(outcomeOf(stream, { isComplete, isCut: reader.isCut }), stream.usage);
+        const outcome = outcomeOf(stream, { isComplete, isCut: reader.isCut });
+        onEnd(outcome, stream.usage, stream.failure?.kind);
       },
     },
     { headers, keepAliveMs, onPiece: watchPace?.(format.id), signal: exchange.signal },
