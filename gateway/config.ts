@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { BindAddressText, defineKey } from "#platform";
+import { responsesKeys } from "./continuation/responses-config.ts";
 import { ProvidersConfig } from "./providers/operator.ts";
 import { RoutesConfig } from "./routing/route-table.ts";
 
@@ -194,6 +195,7 @@ export const gatewayKeys = [
   gatewayRoutes,
   gatewayMaxAttempts,
   gatewayFailoverTimeoutMs,
+  ...responsesKeys,
   gatewaySimulator,
   gatewayAccessLog,
   telemetryOtlpEndpoint,

@@ -2,7 +2,7 @@
 // model request is the pipeline's; everything about sockets is the platform's.
 
 import { Hono, type Context } from "hono";
-import type { Refusal, RequestHandler } from "#platform";
+import type { Refusal, RequestControl, RequestHandler } from "#platform";
 import type { FailureKind } from "#wire";
 import { GatewayError } from "./errors.ts";
 import { errorResponse } from "./error-response.ts";
@@ -23,7 +23,7 @@ export interface ServerParts extends RouteParts {
 
 /** What comes with each request beside it. */
 interface Given {
-  Bindings: { readonly body: Uint8Array };
+  Bindings: RequestControl;
 }
 
 type GatewayContext = Context<Given>;
@@ -54,7 +54,8 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
     try {
       const caller = whoIs(c.req.raw.headers);
       if (!caller) throw wrongKey();
-      return await answer({ request: c.req.raw, body: c.env.body, requestId, caller, format });
+      const { body, upgrade } = c.env;
+      return await answer({ request: c.req.raw, body, requestId, caller, format, upgrade });
     } catch (error) {
       return refuse(error, format, requestId);
     }

@@ -30,6 +30,14 @@ import {
   gatewaySimulator,
   providersKey,
 } from "./config.ts";
+import { ResponseStore } from "./continuation/response-store.ts";
+import {
+  gatewayResponseStore,
+  gatewayResponseStoreMaxBytes,
+  gatewayResponseStoreMaxEntries,
+  gatewayResponseStoreTtlMs,
+  gatewayWebSocket,
+} from "./continuation/responses-config.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import { ModelCatalog } from "./models/catalog.ts";
 import { ModelDiscovery } from "./models/discovery.ts";
@@ -133,6 +141,8 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
     countText: tokenizer.count,
+    ...openResponseStore(config),
+    hasSockets: config.get(gatewayWebSocket),
     maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs,
@@ -151,6 +161,12 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
       hasToken: !isOpen,
       ...(isOpen && { [unauthenticated]: true as const }),
       maxBodyBytes: config.get(gatewayMaxBodyBytes),
+      ...(config.get(gatewayWebSocket) && {
+        sockets: {
+          maxMessageBytes: config.get(gatewayMaxBodyBytes),
+          maxSockets: config.get(gatewayMaxInFlight),
+        },
+      }),
       refuse: (refusal, request) => refusedResponse(refusal, request, newId),
       log,
     }),
@@ -176,6 +192,20 @@ async function orStop<T>(opened: { stop(): Promise<void> }, start: () => T): Pro
     await opened.stop();
     throw error;
   }
+}
+
+function openResponseStore(config: Config): { responseStore?: ResponseStore } {
+  if (!config.get(gatewayResponseStore)) return {};
+  const limits = {
+    maxEntries: config.get(gatewayResponseStoreMaxEntries),
+    maxBytes: config.get(gatewayResponseStoreMaxBytes),
+    ttlMs: config.get(gatewayResponseStoreTtlMs),
+  };
+  return { responseStore: new ResponseStore(limits, { nowMs }) };
+}
+
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** 24 characters of [a-z0-9], as the dialects' ids look. */

@@ -4,6 +4,7 @@
 import { BodyTooLargeError, hasBody, readBody } from "./body-limit.ts";
 import type { Logger } from "./log.ts";
 import { guardRequest, type GuardOptions } from "./request-guard.ts";
+import type { AcceptSocket, SocketData, SocketLimits, WebSockets } from "./web-sockets.ts";
 
 /** A body larger than this is refused with 413, unless the server sets its own limit. */
 export const DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -25,6 +26,11 @@ export interface RequestControl {
   timeout(request: Request, seconds: number): void;
   /** The other end's IP address, without a port; undefined on a Unix socket, and once the client has left. */
   remoteAddress(): string | undefined;
+  /**
+   * Turns the request into a WebSocket, whose events go to what `accept` makes; the answer is to be returned as it is.
+   * Throws UpgradeError. Absent where the server takes no sockets.
+   */
+  upgrade?(accept: AcceptSocket): Response;
 }
 
 /** A handler; the request's signal aborts when the client leaves. */
@@ -39,6 +45,8 @@ export interface FrontDoorOptions {
   readonly maxBodyBytes?: number;
   readonly idleSeconds?: number;
   readonly allowedOrigins?: readonly string[];
+  /** Takes WebSockets, within these limits. */
+  readonly sockets?: SocketLimits;
   /** Looks at a request before its body is read; an answer here is the answer, and the body stays unread. */
   readonly admit?: (
     request: Request,
@@ -53,18 +61,21 @@ const NO_BODY = new Uint8Array(0);
 const MAPPED_IPV4 = "::ffff:";
 
 /** What is asked of the runtime's server about one connection. */
-export type Connections = Pick<Bun.Server<undefined>, "timeout" | "requestIP">;
+export type Connections = Bun.Server<SocketData>;
 
 /** Everything between one listener's socket and the handler. */
 export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly #idleSeconds: number;
   readonly #maxBytes: number;
+  readonly #sockets: WebSockets | undefined;
   #guard: GuardOptions;
   #isClosed = false;
 
-  constructor(options: FrontDoorOptions) {
+  /** `sockets` takes the upgrades that handlers ask for. */
+  constructor(options: FrontDoorOptions, sockets?: WebSockets) {
     this.#options = options;
+    this.#sockets = sockets;
     this.#idleSeconds = options.idleSeconds ?? DEFAULT_IDLE_SECONDS;
     this.#maxBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
     // Nobody is let in before open() has learnt the real port.
@@ -79,10 +90,11 @@ export class FrontDoor {
   /** Refuses everybody from now on. */
   close(): void {
     this.#isClosed = true;
+    this.#sockets?.stop();
   }
 
-  /** The answer to one request, whatever happens. */
-  async answer(request: Request, connections: Connections): Promise<Response> {
+  /** The answer to one request, whatever happens; undefined when it has become a socket. */
+  async answer(request: Request, connections: Connections): Promise<Response | undefined> {
     try {
       const refused = guardRequest(request, this.#guard);
       if (refused !== undefined) {
@@ -98,7 +110,7 @@ export class FrontDoor {
     }
   }
 
-  async #handle(request: Request, connections: Connections): Promise<Response> {
+  async #handle(request: Request, connections: Connections): Promise<Response | undefined> {
     // Until the body is here the runtime's own deadline runs; from then on the handler may take its time.
     const hasContent = hasBody(request.headers);
     const remoteAddress = () => addressOf(request, connections);
@@ -112,6 +124,8 @@ export class FrontDoor {
     const body = hasContent ? await readBody(request, limits) : NO_BODY;
     connections.timeout(request, 0);
     let isOverridden = false;
+    let isSocket = false;
+    const sockets = this.#sockets;
     const response = await this.#options.fetch(request, {
       body,
       timeout: (_request, seconds) => {
@@ -119,7 +133,15 @@ export class FrontDoor {
         connections.timeout(request, seconds);
       },
       remoteAddress,
+      ...(sockets && {
+        upgrade: (accept) => {
+          sockets.upgrade(request, connections, accept);
+          isSocket = true;
+          return new Response();
+        },
+      }),
     });
+    if (isSocket) return undefined;
     // Otherwise the connection would be kept alive, unused, for as long as the client likes.
     if (!isOverridden && !isEventStream(response)) connections.timeout(request, this.#idleSeconds);
     return response;

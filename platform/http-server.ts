@@ -8,6 +8,7 @@ import { ListenError, toListenError, UnsafeBindError } from "./listen-error.ts";
 import { isSingleHost, listedHosts, loopbackHosts } from "./request-guard.ts";
 import { readTlsFiles, type TlsFiles } from "./tls-files.ts";
 import { UNIX_SOCKET_HOST, type UnixSocketClaim } from "./unix-socket.ts";
+import { type SocketData, WebSockets } from "./web-sockets.ts";
 
 /** How long stop() waits for answers in flight. */
 export const DEFAULT_GRACE_MS = 5000;
@@ -59,6 +60,8 @@ export function serveHttp(options: ServeOptions): HttpServer {
   };
 }
 
+type Server = Bun.Server<SocketData>;
+
 interface Listener {
   stop(graceMs: number): Promise<void>;
 }
@@ -68,10 +71,11 @@ function listenTcp(options: ServeOptions): Listener & { url: string; port: numbe
   refuseUnusableNames(bind, allowedHosts);
   const hostname = listenHostname(bind);
   const files = tls === undefined ? undefined : readTlsFiles(tls);
-  const front = new FrontDoor(options);
+  const sockets = socketsOf(options);
+  const front = new FrontDoor(options, sockets);
   const server = listen(bind, () =>
-    Bun.serve({
-      ...settings(front, options),
+    Bun.serve<SocketData>({
+      ...settings(front, options, sockets),
       hostname,
       port: bind.port,
       ...(files && { tls: files }),
@@ -88,9 +92,12 @@ function listenTcp(options: ServeOptions): Listener & { url: string; port: numbe
 }
 
 function listenLocally(claim: UnixSocketClaim, options: ServeOptions, tcp: Listener): Listener {
-  const front = new FrontDoor(options);
+  const sockets = socketsOf(options);
+  const front = new FrontDoor(options, sockets);
   try {
-    const server = claim.bind((unix) => listen(claim.path, () => serveUnix(unix, front, options)));
+    const server = claim.bind((unix) =>
+      listen(claim.path, () => serveUnix(unix, settings(front, options, sockets))),
+    );
     front.open(new Set([UNIX_SOCKET_HOST]));
     return {
       stop: (graceMs) => {
@@ -104,19 +111,31 @@ function listenLocally(claim: UnixSocketClaim, options: ServeOptions, tcp: Liste
   }
 }
 
-function serveUnix(unix: string, front: FrontDoor, options: ServeOptions): Bun.Server<undefined> {
-  const { idleTimeout, ...rest } = settings(front, options);
-  const withPath: Bun.Serve.Options<undefined> = { ...rest, unix };
+function socketsOf({ sockets }: ServeOptions): WebSockets | undefined {
+  return sockets && new WebSockets(sockets);
+}
+
+/** Refuses what no handler can have accepted: the runtime wants somebody to hear of sockets. */
+const NO_SOCKETS = new WebSockets({ maxMessageBytes: 1, maxSockets: 0 });
+
+function serveUnix(unix: string, served: ReturnType<typeof settings>): Server {
+  const { idleTimeout, ...rest } = served;
+  const withPath: Bun.Serve.Options<SocketData> = { ...rest, unix };
   // The runtime keeps this limit on a Unix socket as well; only its types do not know.
   return Bun.serve(Object.assign(withPath, { idleTimeout }));
 }
 
-function settings(front: FrontDoor, { idleSeconds = DEFAULT_IDLE_SECONDS, log }: ServeOptions) {
+function settings(
+  front: FrontDoor,
+  { idleSeconds = DEFAULT_IDLE_SECONDS, log }: ServeOptions,
+  sockets: WebSockets = NO_SOCKETS,
+) {
   return {
+    websocket: sockets.handlers,
     idleTimeout: idleSeconds,
     // Counted by readBody, so that the refusal comes in the caller's envelope.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request: Request, server: Bun.Server<undefined>) => front.answer(request, server),
+    fetch: (request: Request, server: Server) => front.answer(request, server),
     error: (error: Error) => {
       log.error("request failed outside its handler", { error });
       return new Response(null, { status: 500 });
@@ -124,10 +143,7 @@ function settings(front: FrontDoor, { idleSeconds = DEFAULT_IDLE_SECONDS, log }:
   };
 }
 
-function listen(
-  address: BindAddress | string,
-  start: () => Bun.Server<undefined>,
-): Bun.Server<undefined> {
+function listen(address: BindAddress | string, start: () => Server): Server {
   try {
     return start();
   } catch (error) {
@@ -181,11 +197,7 @@ function listenHostname({ hostname }: BindAddress): string {
   return hostname === "localhost" ? "127.0.0.1" : hostname;
 }
 
-async function stopGracefully(
-  server: Bun.Server<undefined>,
-  front: FrontDoor,
-  graceMs: number,
-): Promise<void> {
+async function stopGracefully(server: Server, front: FrontDoor, graceMs: number): Promise<void> {
   front.close();
   const { promise: isGraceOver, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, graceMs);

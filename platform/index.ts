@@ -87,6 +87,7 @@ export {
   type RequestHandler,
 } from "./front-door.ts";
 export { type HttpServer, serveHttp, type ServeOptions, unauthenticated } from "./http-server.ts";
+export { type AcceptSocket, type Socket, type SocketHandler, UpgradeError } from "./web-sockets.ts";
 export { TlsFileError, type TlsFiles } from "./tls-files.ts";
 export {
   claimUnixSocket,

@@ -1,13 +1,13 @@
-// The routes that a model answers, one for each dialect; everything behind them is the pipeline's.
+// The routes that a model answers by POST alone, one for each dialect; everything behind them is the pipeline's.
 
 import { formats } from "../formats/index.ts";
 import { answer, type PipelineParts } from "../pipeline/pipeline.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Route } from "./route.ts";
 
-/** `POST /v1/chat/completions` and its siblings. */
+/** `POST /v1/chat/completions` and `/v1/messages`; Responses has more to it. */
 export function answerRoutes(parts: PipelineParts, exchanges: Exchanges): readonly Route[] {
-  return Object.values(formats).map((format) => ({
+  return [formats.chat, formats.messages].map((format) => ({
     method: "POST",
     path: format.path,
     format,

@@ -1,6 +1,7 @@
 // The contract of a route: what it answers to, and what it is given once its caller is known. A route never sees a
 // socket, and never decides who may call.
 
+import type { RequestControl } from "#platform";
 import type { Format } from "../formats/format.ts";
 import type { Caller } from "../pipeline/caller.ts";
 
@@ -14,6 +15,8 @@ export interface Call {
   readonly format: Format;
   /** What stands for `:id` in the path, decoded; absent where the path has none. */
   readonly id?: string;
+  /** Turns the request into a WebSocket; absent where the server takes none. */
+  readonly upgrade?: RequestControl["upgrade"];
 }
 
 /** Where a route is. */

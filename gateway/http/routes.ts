@@ -7,11 +7,11 @@ import { endpointRoutes, type EndpointParts } from "./endpoint-routes.ts";
 import { Exchanges, type ExchangeParts } from "./exchanges.ts";
 import { metricsRoute } from "./metrics-route.ts";
 import { modelRoutes } from "./model-routes.ts";
-import { responsesSocketRoute } from "./responses-socket-route.ts";
+import { responsesRoutes, type ResponsesParts } from "./responses-routes.ts";
 import type { Route } from "./route.ts";
 
 /** What the routes are built from. */
-export interface RouteParts extends EndpointParts, ExchangeParts {
+export interface RouteParts extends EndpointParts, ResponsesParts, ExchangeParts {
   readonly metrics: Metrics;
   readonly catalog: ModelCatalog;
 }
@@ -22,7 +22,7 @@ export function gatewayRoutes(parts: RouteParts): readonly Route[] {
   return [
     ...answerRoutes(parts, exchanges),
     ...endpointRoutes(parts, exchanges),
-    responsesSocketRoute,
+    ...responsesRoutes(parts, exchanges),
     ...modelRoutes(parts.catalog),
     metricsRoute(parts.metrics),
   ];

@@ -121,6 +121,6 @@ describe("the tokenizer's thread", () => {
     const other = new Tokenizer();
     const counting = other.count([PROSE]);
     other.stop();
-    expect(counting).rejects.toThrow("stopped");
+    await expect(counting).rejects.toThrow("stopped");
   });
 });
