@@ -69,3 +69,9 @@ test("a key in a message is not shown", () => {
   const { message } = decodeError(400, rpc(400, "INVALID_ARGUMENT", "bad AIzaSyA0123456789 here"));
   expect(message).toBe("bad [key] here");
 });
+
+test("an error in a list says what one alone says", () => {
+  const alone = rpc(429, "RESOURCE_EXHAUSTED", "quota", [retry("2s")]);
+  expect(decodeError(429, [alone])).toEqual(decodeError(429, alone));
+  expect(decodeError(429, [alone])).toMatchObject({ message: "quota", retryAfterMs: 2_000 });
+});
