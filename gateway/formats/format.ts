@@ -68,6 +68,8 @@ export interface Quirks {
   readonly refusedFields?: readonly RefusedField[];
   /** Chat hosts that may write reasoning into the text, between `<think>` and `</think>` at its beginning. */
   readonly hasThinkTags?: boolean;
+  /** Hosts that pad each delta with random characters unless they are asked not to (OpenAI). */
+  readonly padsStreams?: boolean;
 }
 
 /**

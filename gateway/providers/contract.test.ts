@@ -22,6 +22,7 @@ const KNOWN_QUIRKS: Readonly<Record<keyof Quirks, true>> = {
   hasNoJsonSchema: true,
   hasNoNames: true,
   hasThinkTags: true,
+  padsStreams: true,
   refusedFields: true,
   seedField: true,
   thinkingField: true,

@@ -11,7 +11,7 @@ export const openai: Provider = {
   formats: ["responses", "chat"],
   baseUrl: "https://api.openai.com/v1",
   baseUrlEnv: "OPENAI_BASE_URL",
-  quirks: {},
+  quirks: { padsStreams: true },
   endpoints: ["input_tokens", "embeddings", "compact"],
   modelPattern: /^(gpt-|chatgpt-|codex-|o\d|text-embedding-)/,
   takesUnlistedModels: true,

@@ -158,6 +158,15 @@ describe("parameters", () => {
     });
   });
 
+  test("a stream is asked for without padding where the host would pad it", () => {
+    const options = (quirks: Quirks) => encode({ isStream: true }, { quirks })["stream_options"];
+    expect(options({ padsStreams: true })).toEqual({
+      include_usage: true,
+      include_obfuscation: false,
+    });
+    expect(options({})).toEqual({ include_usage: true });
+  });
+
   test("a tool choice without tools is dropped, and so is the parallel flag", () => {
     const body = encode({ toolChoice: { mode: "required" }, parallelToolCalls: false });
     expect(Object.keys(body)).toEqual(["model", "messages"]);

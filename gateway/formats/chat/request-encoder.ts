@@ -135,6 +135,14 @@ function reasoningOf(request: ConversationRequest, { quirks, losses }: Target) {
   return { isDisabled: true };
 }
 
+function streamOptions({ quirks }: Target): JsonObject {
+  return {
+    // Usage is always metered, whether the caller sees it or not.
+    include_usage: true,
+    ...(quirks.padsStreams && { include_obfuscation: false }),
+  };
+}
+
 /** The body for the upstream; the same request always gives the same bytes. */
 export function encodeRequest(request: ConversationRequest, target: Target): JsonObject {
   checkRefusals(request);
@@ -153,8 +161,7 @@ export function encodeRequest(request: ConversationRequest, target: Target): Jso
     ...(tier !== undefined && { service_tier: TIERS[tier] ?? tier }),
     ...(user !== undefined && { user }),
     ...(promptCacheKey !== undefined && { prompt_cache_key: promptCacheKey }),
-    // Usage is always metered, whether the caller sees it or not.
-    ...(request.isStream && { stream: true, stream_options: { include_usage: true } }),
+    ...(request.isStream && { stream: true, stream_options: streamOptions(target) }),
   };
   return withoutRefused(body, request, target);
 }

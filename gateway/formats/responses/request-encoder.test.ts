@@ -31,6 +31,22 @@ function itemsAfter(parts: Part[], results: Part[] = [{ kind: "text", text: "go 
   return encode({ turns })["input"];
 }
 
+describe("a stream", () => {
+  const padding = target({ quirks: { padsStreams: true } });
+
+  test("is asked for without padding where the host would pad it", () => {
+    expect(encode({ isStream: true }, padding)).toMatchObject({
+      stream: true,
+      stream_options: { include_obfuscation: false },
+    });
+  });
+
+  test("is asked for with no option that the host may not know", () => {
+    expect(encode({ isStream: true })).not.toHaveProperty("stream_options");
+    expect(encode({}, padding)).not.toHaveProperty("stream_options");
+  });
+});
+
 describe("input", () => {
   test("nothing is stored and no default is sent", () => {
     expect(encode({})).toEqual({

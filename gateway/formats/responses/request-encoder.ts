@@ -32,9 +32,17 @@ export function encodeRequest(request: ConversationRequest, target: Target): Jso
     ...reasoningFields(request, target),
     ...textFields(request),
     ...callerFields(request, target),
-    ...(request.isStream && { stream: true }),
+    ...(request.isStream && streamFields(target)),
     store: false,
     ...(needsState(request, target) && { include: ["reasoning.encrypted_content"] }),
+  };
+}
+
+// The padding hides lengths from who watches the network; it ends here, and costs more than the text it pads.
+function streamFields({ quirks }: Target): JsonObject {
+  return {
+    stream: true,
+    ...(quirks.padsStreams && { stream_options: { include_obfuscation: false } }),
   };
 }
 
