@@ -23,6 +23,42 @@ describe("an event that differs in its text alone", () => {
   );
 });
 
+describe("a counter and padding", () => {
+  const response = (text: string, count: number | string, padding: string) =>
+    `{"type":"d","sequence_number":${count},"delta":${JSON.stringify(text)},"obfuscation":"${padding}"}`;
+  const learn = () => learnt(response("hello", 9, "ab"), "hello");
+
+  test.each(["world", "\n", ""])("may differ, and give the text %p", (text) => {
+    expect(learn().match("", response(text, 10, "x8Q"))).toBe(text);
+    expect(learn().match("", response(text, 1_000, ""))).toBe(text);
+  });
+
+  test("may stand anywhere", () => {
+    const late = (text: string, count: number) => `{"delta":"${text}","sequence_number":${count}}`;
+    expect(learnt(late("hello", 1), "hello").match("", late("x", 2))).toBe("x");
+  });
+
+  test("are what they are, or the event is decoded", () => {
+    for (const data of [
+      response("x", "", "ab"),
+      response("x", "-1", "ab"),
+      response("x", "1e3", "ab"),
+      response("x", 10, 'a\\"b'),
+      response("x", 10, "a\\"),
+      response("x", 10, 'ab","type":"response.failed'),
+      response("x", 10, "ab").replace(',"obfuscation":"ab"', ""),
+    ]) {
+      expect(learn().match("", data)).toBeUndefined();
+    }
+  });
+
+  test("are not learnt where there are two of them", () => {
+    const twice = (text: string) =>
+      `{"sequence_number":1,"part":{"sequence_number":2},"delta":"${text}"}`;
+    expect(learnt(twice("hello"), "hello").match("", twice("x"))).toBeUndefined();
+  });
+});
+
 describe("an event is decoded as always", () => {
   test("that differs anywhere else", () => {
     const repeated = learnt(chat("hello"), "hello");

@@ -61,6 +61,10 @@ class ResponsesStreamDecoder implements StreamDecoder {
     this.#context = context;
   }
 
+  isPlainDelta(): boolean {
+    return true;
+  }
+
   event(name: string, data: string): void {
     if (this.#hasEnded || data === "" || data === "[DONE]") return;
     let event: Json;
