@@ -48,11 +48,13 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
     refusals.inc({ code: error instanceof GatewayError ? error.failure.kind : "internal" });
     return errorResponse(error, { format, requestId, log: parts.log });
   };
-  const whoIs = (headers: Headers) => callerOf(headers, parts.authenticate) ?? parts.stranger;
+  const whoIs = rememberCallers(
+    ({ headers }) => callerOf(headers, parts.authenticate) ?? parts.stranger,
+  );
   const guarded = async (c: GatewayContext, format: Format, answer: Route["answer"]) => {
     const requestId = `req_${parts.newId()}`;
     try {
-      const caller = whoIs(c.req.raw.headers);
+      const caller = whoIs(c.req.raw);
       if (!caller) throw wrongKey();
       const { body, upgrade } = c.env;
       return await answer({ request: c.req.raw, body, requestId, caller, format, upgrade });
@@ -74,7 +76,7 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
   app.notFound((c) => guarded(c, callerDialect(c), () => refuseRoute(c, routes)));
   return {
     admit: (request) => {
-      if (whoIs(request.headers)) return undefined;
+      if (whoIs(request)) return undefined;
       const format = dialectOf(request.headers, pathOf(request));
       const requestId = `req_${parts.newId()}`;
       return refuse(wrongKey(), format, requestId);
@@ -122,6 +124,20 @@ function callerOf(headers: Headers, authenticate: Authenticate): Caller | undefi
   if (byBearer) return byBearer;
   const apiKey = headers.get("x-api-key");
   return apiKey === null ? undefined : authenticate(apiKey);
+}
+
+type WhoIs = (request: Request) => Caller | undefined;
+
+/** A request with a body is asked about twice, before and after that has been read: its key is hashed once. */
+function rememberCallers(whoIs: WhoIs): WhoIs {
+  const callers = new WeakMap<Request, Caller>();
+  return (request) => {
+    const known = callers.get(request);
+    if (known) return known;
+    const caller = whoIs(request);
+    if (caller) callers.set(request, caller);
+    return caller;
+  };
 }
 
 function wrongKey(): GatewayError {

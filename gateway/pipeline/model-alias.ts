@@ -29,14 +29,12 @@ export class ModelAlias {
     if (first === -1) return lines;
     this.#written ??= this.#find(lines, first);
     if (!this.#written) return lines;
-    const pieces: Buffer[] = [];
-    let done = 0;
+    const places: number[] = [];
     for (let at = lines.indexOf(this.#written, first); at !== -1;) {
-      pieces.push(lines.subarray(done, at), this.#shown);
-      done = at + this.#written.length;
-      at = lines.indexOf(this.#written, done);
+      places.push(at);
+      at = lines.indexOf(this.#written, at + this.#written.length);
     }
-    return pieces.length === 0 ? lines : Buffer.concat([...pieces, lines.subarray(done)]);
+    return places.length === 0 ? lines : replaceAt(lines, places, this.#written, this.#shown);
   }
 
   /**
@@ -88,4 +86,24 @@ function topLevelModel(body: Buffer): { start: number; end: number } | undefined
     // An upstream's odd JSON is the caller's to see as it is.
     return undefined;
   }
+}
+
+/** One copy, with what stands at `places` exchanged: a view for every piece would cost more than the bytes. */
+function replaceAt(
+  lines: Buffer,
+  places: readonly number[],
+  written: Buffer,
+  shown: Buffer,
+): Buffer {
+  const grown = places.length * (shown.length - written.length);
+  const out = Buffer.allocUnsafe(lines.length + grown);
+  let from = 0;
+  let to = 0;
+  for (const at of places) {
+    to += lines.copy(out, to, from, at);
+    to += shown.copy(out, to);
+    from = at + written.length;
+  }
+  lines.copy(out, to, from);
+  return out;
 }

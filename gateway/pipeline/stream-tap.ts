@@ -152,12 +152,18 @@ export class StreamTap {
   }
 
   #readLinesWith(marker: Buffer, lines: Buffer, done: Set<number>): void {
-    for (let at = lines.indexOf(marker); at !== -1;) {
+    let at = lines.indexOf(marker);
+    while (at !== -1) {
+      const after = at + marker.length;
+      // OpenAI says so in nearly every line: it is not even worth knowing where the line begins.
+      if (marker === USAGE && isNull(lines, after)) {
+        at = lines.indexOf(marker, after);
+        continue;
+      }
       const start = lines.lastIndexOf(NEWLINE, at) + 1;
-      const newline = lines.indexOf(NEWLINE, at);
+      const newline = lines.indexOf(NEWLINE, after);
       const end = newline === -1 ? lines.length : newline;
-      const isWorthless = marker === USAGE && isNull(lines, at + USAGE.length);
-      if (!isWorthless && !done.has(start)) {
+      if (!done.has(start)) {
         done.add(start);
         this.#readLine(lines.toString("utf8", start, end));
       }
