@@ -110,6 +110,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
   const routes = config.get(gatewayRoutes);
   const catalog = new ModelCatalog(all, { isUsable, discovery, routes });
+  const observation = await openObservation({ config, env, log, observe });
   const routing = openRouter({
     catalog,
     leases,
@@ -120,9 +121,9 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     },
     askUsage,
     nowMs,
+    onRest: observation.countRest,
     log,
   });
-  const observation = await openObservation({ config, env, log, observe });
   const tokenizer = new Tokenizer();
   const app = createGatewayApp({
     catalog,

@@ -13,7 +13,7 @@ import { logSettlement, type ObserveUse, tellBroker } from "../pipeline/observer
 import type { ObserveSettlement } from "../pipeline/settlement.ts";
 import { openAccessLog } from "./access-log.ts";
 import { accessLogPath } from "./access-log-file.ts";
-import { countSettlements } from "./request-metrics.ts";
+import { countRests, countSettlements } from "./request-metrics.ts";
 import { type WatchPace, watchPaces } from "./stream-pace.ts";
 import type { Traces } from "./traces.ts";
 
@@ -29,6 +29,8 @@ export interface ObservationOptions {
 export interface Observation {
   readonly metrics: Metrics;
   readonly watchPace: WatchPace;
+  /** Told the provider of each account that begins to rest. */
+  readonly countRest: (providerId: string) => void;
   /** Absent where nothing is traced. */
   readonly beginTrace?: Traces["begin"];
   readonly observers: readonly ObserveSettlement[];
@@ -53,6 +55,7 @@ export async function openObservation(options: ObservationOptions): Promise<Obse
   return {
     metrics,
     watchPace: watchPaces(metrics),
+    countRest: countRests(metrics),
     ...(traces && { beginTrace: traces.begin }),
     observers: [
       logSettlement(log),

@@ -44,6 +44,16 @@ export function countSettlements(metrics: Metrics): ObserveSettlement {
   };
 }
 
+/** Counts accounts that begin to rest. */
+export function countRests(metrics: Metrics): (providerId: string) => void {
+  const rests = metrics.counter({
+    name: "gateway_cool_downs_total",
+    help: "Accounts that began to rest after a failure.",
+    labels: ["provider"],
+  });
+  return (provider) => rests.inc({ provider });
+}
+
 function tokenCounters(metrics: Metrics) {
   const counter = (kind: string, help: string) =>
     metrics.counter({

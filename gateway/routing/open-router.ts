@@ -24,6 +24,8 @@ export interface OpenRouterOptions {
   readonly askUsage?: AskUsage | undefined;
   /** Ms since the epoch. */
   readonly nowMs: () => number;
+  /** Told the provider of each account that begins to rest. */
+  readonly onRest?: (providerId: string) => void;
   readonly log: Logger;
 }
 
@@ -36,7 +38,7 @@ export interface Routing {
 
 /** Makes a router over the accounts of every provider. */
 export function openRouter(options: OpenRouterOptions): Routing {
-  const { catalog, leases, credentials, limits, askUsage, nowMs, log } = options;
+  const { catalog, leases, credentials, limits, askUsage, nowMs, onRest, log } = options;
   const headroom = new Headroom({ askUsage });
   const pool = new Pool({
     leases,
@@ -44,6 +46,7 @@ export function openRouter(options: OpenRouterOptions): Routing {
     blocks: new SharedBlocks({ source: credentials, log }),
     headroom,
     turns: new Turns(),
+    onRest,
   });
   const router = new PoolRouter({ catalog, leases, pool, limits, nowMs });
   return {

@@ -27,6 +27,8 @@ export interface PoolParts {
   readonly blocks: SharedBlocks;
   readonly headroom: Headroom;
   readonly turns: Turns;
+  /** Told the provider of each account that begins to rest; must not throw. */
+  readonly onRest?: ((providerId: string) => void) | undefined;
 }
 
 /** What a choice depends on. */
@@ -113,7 +115,8 @@ export class Pool {
 
   /** An account failed and rests. Returns until when, in ms since the epoch. */
   rest(way: Way, { error, verdict, beganAtMs, nowMs }: Failing): number {
-    const { coolDowns, blocks } = this.#parts;
+    const { coolDowns, blocks, onRest } = this.#parts;
+    onRest?.(way.target.provider.id);
     const statedMs = statedWaitMs(error.headers, nowMs);
     const { steps, isRefusal } = verdict;
     const isAccountWide = verdict.rests === "account" || isWholeAllowance(error);

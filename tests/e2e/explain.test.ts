@@ -18,7 +18,16 @@ let gateway: GatewayUnderTest;
 beforeAll(async () => {
   gateway = await startGatewayUnderTest({
     config: {
+      gateway: {
+        routes: {
+          fast: [
+            { model: "busy/m", priority: 1 },
+            { model: "sim/echo", priority: 2 },
+          ],
+        },
+      },
       providers: {
+        busy: { api: "chat", baseUrl: `${upstream.url}/v1`, apiKey: KEY, models: [{ id: "m" }] },
         lab: {
           api: "chat",
           baseUrl: `${upstream.url}/v1`,
@@ -91,6 +100,33 @@ test("a refusal of the upstream is told with its status, its words and its id", 
   );
   expect(text).toContain("no answer began (refused, rate_limit_exceeded, HTTP 429)");
   expect(await explained("mine-7")).toBe(text);
+});
+
+test("a fail-over is told in order, with both upstreams and why the first was left", async () => {
+  script = () => Response.json({ error: { message: "too busy" } }, { status: 503 });
+  const response = await gateway.post("/v1/chat/completions", { model: "fast", messages });
+  expect(response.status).toBe(200);
+  const text = await explained(response.headers.get("x-request-id") ?? "");
+  const order = [
+    "asked for fast",
+    "try busy/m",
+    "busy/m failed with 503",
+    "rests for",
+    "try sim/echo",
+    "Upstreams that were asked, in order:\n  1. busy/m",
+    "failed after",
+    '"too busy"',
+    "  2. sim/echo",
+    "began to answer",
+    "the answer came whole",
+  ];
+  const places = order.map((words) => text.indexOf(words));
+  expect(places).not.toContain(-1);
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+  const headers = { authorization: `Bearer ${gateway.token}` };
+  const counted = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
+  expect(counted).toMatch(/gateway_failovers_total\{provider="sim"\} 1/);
+  expect(counted).toMatch(/gateway_cool_downs_total\{provider="busy"\} [1-9]/);
 });
 
 test("a stream is told with its tokens and its first byte", async () => {

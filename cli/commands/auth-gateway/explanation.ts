@@ -7,6 +7,7 @@ const DIALECTS: Readonly<Record<string, string>> = {
   chat: "OpenAI Chat Completions",
   responses: "OpenAI Responses",
   messages: "Anthropic Messages",
+  generate: "Gemini generateContent",
 };
 
 const ENDS: Readonly<Record<AccessRecord["outcome"], string>> = {
