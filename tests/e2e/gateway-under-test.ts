@@ -22,6 +22,7 @@ export async function startGatewayUnderTest({
   env = {},
   environmentKeys = {},
   bind = "127.0.0.1:0",
+  file,
   credentials = { entries: () => [], fresh: () => Promise.reject(new Error("there is none")) },
   observe = () => {},
   observeLimits = () => {},
@@ -29,6 +30,8 @@ export async function startGatewayUnderTest({
   config?: Record<string, unknown>;
   env?: Environment;
   bind?: string;
+  /** A configuration file read over the home's. */
+  file?: string;
   environmentKeys?: Readonly<Record<string, string>>;
 } = {}): Promise<GatewayUnderTest> {
   const home = mkdtempSync(join(tmpdir(), "parley-e2e-"));
@@ -41,6 +44,7 @@ export async function startGatewayUnderTest({
       env: world,
       cwd: home,
       flags: { "--gateway-bind": bind },
+      file,
     }),
     env: world,
     log: createLogger({ level: "debug", write: (line) => lines.push(line) }),

@@ -50,7 +50,9 @@ async function run(command: readonly string[]) {
 
 test("every block of curl.md works as written", async () => {
   const answers = await Promise.all(
-    blocks("curl.md", "sh").map((block) => run(["sh", "-c", block.replaceAll(WRITTEN, gateway.url)])),
+    blocks("curl.md", "sh").map((block) =>
+      run(["sh", "-c", block.replaceAll(WRITTEN, gateway.url)]),
+    ),
   );
   expect(answers.map(({ code }) => code)).toEqual(answers.map(() => 0));
   const [chat = "", messages = "", responses = "", counted = "", limited = ""] = answers.map(
@@ -78,7 +80,9 @@ test.each([
 test("opencode's package streams an answer with the options of its guide", async () => {
   const [config = ""] = blocks("opencode.md", "json");
   const { provider } = JSON.parse(config.replaceAll(WRITTEN, gateway.url)) as {
-    provider: { parley: { npm: string; name: string; options: { baseURL: string }; models: object } };
+    provider: {
+      parley: { npm: string; name: string; options: { baseURL: string }; models: object };
+    };
   };
   expect(provider.parley.npm).toBe("@ai-sdk/openai-compatible");
   const [model = ""] = Object.keys(provider.parley.models);
@@ -102,7 +106,9 @@ test("what Claude Code and Codex send is answered", async () => {
   expect(await streamed.text()).toContain("message_stop");
   const counted = await gateway.post("/v1/messages/count_tokens?beta=true", asked, { headers });
   expect(counted.status).toBe(200);
-  const tools = [{ type: "function", name: "shell", strict: false, parameters: { type: "object" } }];
+  const tools = [
+    { type: "function", name: "shell", strict: false, parameters: { type: "object" } },
+  ];
   const responses = await gateway.post("/v1/responses", {
     model: "sim/echo",
     instructions: "You are Codex.",
