@@ -13,6 +13,9 @@ import { type ReceivedRequest, type Script, startScriptedUpstream } from "../scr
 export const dialects = ["chat", "responses", "messages"] as const;
 export type Dialect = (typeof dialects)[number];
 
+/** What an upstream may speak: Gemini's own dialect besides. */
+export type UpstreamDialect = Dialect | "generate";
+
 const PATHS = {
   chat: "/v1/chat/completions",
   responses: "/v1/responses",
@@ -53,9 +56,9 @@ export interface Between {
 /** What tests ask through. */
 export interface Gatewayed {
   /** A streamed exchange when `answer` is a text. */
-  exchange(client: Dialect, upstream: Dialect, between?: Between): Promise<Exchanged>;
+  exchange(client: Dialect, upstream: UpstreamDialect, between?: Between): Promise<Exchanged>;
   /** The answer as it comes, unread. */
-  ask(client: Dialect, upstream: Dialect, between: Between): Promise<Response>;
+  ask(client: Dialect, upstream: UpstreamDialect, between: Between): Promise<Response>;
 }
 
 /** Starts a gateway for the tests of the calling file, and stops it after them. */
@@ -68,13 +71,18 @@ export function gatewayBetween(): Gatewayed {
   });
   let gateway: GatewayUnderTest;
   beforeAll(async () => {
-    const provider = (api: Dialect) => ({ api, baseUrl: upstream.url, apiKey: "sk-up-0123456789" });
+    const provider = (api: UpstreamDialect) => ({
+      api,
+      baseUrl: upstream.url,
+      apiKey: "sk-up-0123456789",
+    });
     gateway = await startGatewayUnderTest({
       config: {
         providers: {
           chat: { ...provider("chat"), baseUrl: `${upstream.url}/v1` },
           responses: { ...provider("responses"), baseUrl: `${upstream.url}/v1` },
           messages: provider("messages"),
+          generate: provider("generate"),
         },
       },
     });
@@ -84,7 +92,7 @@ export function gatewayBetween(): Gatewayed {
     await upstream[Symbol.asyncDispose]();
   });
 
-  const ask = (client: Dialect, to: Dialect, between: Between): Promise<Response> => {
+  const ask = (client: Dialect, to: UpstreamDialect, between: Between): Promise<Response> => {
     const { answer = {}, body = {}, headers = {}, signal, model = "m" } = between;
     script = typeof answer === "function" ? answer : () => respond(answer);
     const stream = typeof answer === "object" ? {} : { stream: true };
@@ -92,7 +100,7 @@ export function gatewayBetween(): Gatewayed {
     return gateway.post(PATHS[client], asked, { headers, ...(signal && { signal }) });
   };
 
-  const exchange = async (client: Dialect, to: Dialect, between: Between = {}) => {
+  const exchange = async (client: Dialect, to: UpstreamDialect, between: Between = {}) => {
     last = undefined;
     const response = await ask(client, to, { answer: REPLIES[to], ...between });
     const text = await response.text();
@@ -124,7 +132,11 @@ function eventsOf(text: string) {
 }
 
 /** A whole reply of each dialect that says "ok". */
-export const REPLIES: Readonly<Record<Dialect, Fields>> = {
+export const REPLIES: Readonly<Record<UpstreamDialect, Fields>> = {
+  generate: {
+    candidates: [{ content: { role: "model", parts: [{ text: "ok" }] }, finishReason: "STOP" }],
+    usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 1, totalTokenCount: 4 },
+  },
   chat: {
     id: "chatcmpl-up",
     object: "chat.completion",

@@ -6,7 +6,13 @@ import type { JsonObject } from "#wire";
 import { formats } from "../../gateway/formats/index.ts";
 import { Losses } from "../../gateway/formats/losses.ts";
 import { fields, fieldsList, type Fields } from "../grammar/findings.ts";
-import { type Dialect, type Exchanged, gatewayBetween, HELLO } from "./gateway-between.ts";
+import {
+  type Dialect,
+  type Exchanged,
+  gatewayBetween,
+  HELLO,
+  type UpstreamDialect,
+} from "./gateway-between.ts";
 
 const { exchange } = gatewayBetween();
 
@@ -22,52 +28,52 @@ const THINKS: Readonly<Record<Dialect, Fields>> = {
   messages: { thinking: { type: "enabled", budget_tokens: 1_024 } },
 };
 
-/** What a faithful client of the dialect sends after `first`: everything it got, and the tool's result. */
+/** What a faithful client of the dialect sends after `first`: everything it got, and a result for each call. */
 function nextTurn(client: Dialect, { text }: Exchanged): Fields {
   const reply = fields(JSON.parse(text));
-  const id = client === "chat" ? chatCallId(reply) : undefined;
+  const asked = fieldsList(HELLO[client]["messages"]);
   switch (client) {
     case "chat": {
       const message = fields(fieldsList(reply["choices"])[0]?.["message"]);
-      const result = { role: "tool", tool_call_id: id, content: "done" };
-      return { messages: [...asked("chat", "messages"), message, result] };
+      const results = fieldsList(message["tool_calls"]).map(({ id }) => ({
+        role: "tool",
+        tool_call_id: id,
+        content: "done",
+      }));
+      return { messages: [...asked, message, ...results] };
     }
     case "responses": {
       const output = fieldsList(reply["output"]);
-      const call = output.find(({ type }) => type === "function_call");
-      const result = { type: "function_call_output", call_id: call?.["call_id"], output: "done" };
-      return { input: [{ role: "user", content: "hi" }, ...output, result] };
+      const calls = output.filter(({ type }) => type === "function_call");
+      const results = calls.map(({ call_id }) => ({
+        type: "function_call_output",
+        call_id,
+        output: "done",
+      }));
+      return { input: [{ role: "user", content: "hi" }, ...output, ...results] };
     }
     case "messages": {
       const content = fieldsList(reply["content"]);
-      const call = content.find(({ type }) => type === "tool_use");
-      const result = { type: "tool_result", tool_use_id: call?.["id"], content: "done" };
-      return {
-        messages: [
-          ...asked("messages", "messages"),
-          { role: "assistant", content },
-          { role: "user", content: [result] },
-        ],
-      };
+      const calls = content.filter(({ type }) => type === "tool_use");
+      const results = calls.map(({ id }) => ({
+        type: "tool_result",
+        tool_use_id: id,
+        content: "done",
+      }));
+      const turns = [
+        { role: "assistant", content },
+        { role: "user", content: results },
+      ];
+      return { messages: [...asked, ...turns] };
     }
   }
 }
 
-function asked(client: Dialect, field: string): readonly Fields[] {
-  return fieldsList(HELLO[client][field]);
-}
-
-function chatCallId(reply: Fields): unknown {
-  const message = fields(fieldsList(reply["choices"])[0]?.["message"]);
-  return fieldsList(message["tool_calls"])[0]?.["id"];
-}
-
-async function twoTurns(client: Dialect, upstream: Dialect, answer: Fields, model = "m") {
+async function twoTurns(client: Dialect, upstream: UpstreamDialect, answer: Fields) {
   const body = { tools: TOOLS[client], ...THINKS[client] };
-  const first = await exchange(client, upstream, { answer, body, model });
+  const first = await exchange(client, upstream, { answer, body });
   const second = await exchange(client, upstream, {
     body: { ...body, ...nextTurn(client, first) },
-    model,
   });
   expect(second.response.status).toBe(200);
   return { first, second };
@@ -202,6 +208,23 @@ describe("thinking that goes to a Responses upstream", () => {
     expect(kept).toHaveLength(input.length);
   });
 });
+
+test.each(["chat", "messages", "responses"] as const)(
+  "a Gemini signature comes back from a %s client on the first of two calls, where it was",
+  async (client) => {
+    const thoughtSignature = "c2lnbmVkIGJ5IEdlbWluaQ==";
+    const call = (city: string) => ({ functionCall: { name: "f", args: { city } } });
+    const parts = [{ ...call("Paris"), thoughtSignature }, call("Z\u00fcrich")];
+    const { second } = await twoTurns(client, "generate", {
+      candidates: [{ content: { role: "model", parts }, finishReason: "STOP" }],
+      usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 9, totalTokenCount: 12 },
+    });
+    const model = fieldsList(second.sent["contents"]).find(({ role }) => role === "model");
+    expect(fieldsList(model?.["parts"])).toMatchObject(parts);
+    expect(fieldsList(model?.["parts"])[1]).not.toHaveProperty("thoughtSignature");
+    expect(second.sentText.match(/functionResponse"/g)).toHaveLength(2);
+  },
+);
 
 test("a host that wants its reasoning back with tool calls gets it from a client of Messages", () => {
   const history = [
