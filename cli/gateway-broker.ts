@@ -9,6 +9,7 @@ import {
   ObservedUsage,
   openSnapshotCache,
   readInstallId,
+  RemoteUsage,
   RemoteVault,
 } from "#broker/client";
 import { type Config, type Environment, homeDirectory, type Logger } from "#platform";
@@ -31,6 +32,8 @@ export interface GatewayBroker {
   readonly vault: RemoteVault;
   readonly usage: ObservedUsage;
   readonly limits: LimitFeed;
+  /** How much of each account's allowance is used. */
+  readonly allowances: RemoteUsage;
   /** Tells what is left to tell, and stops following. */
   stop(): Promise<void>;
 }
@@ -43,12 +46,13 @@ export async function openGatewayBroker(world: GatewayWorld): Promise<GatewayBro
   const { client, vault } = await openVault(connection, world);
   const usage = new ObservedUsage({ client, installId, app: GATEWAY_APP_NAME, log });
   const limits = new LimitFeed({ client, log });
+  const allowances = new RemoteUsage({ client, log });
   const stop = async () => {
     limits.stop();
     await usage.stop();
     await vault.stop();
   };
-  return { url: connection.url, vault, usage, limits, stop };
+  return { url: connection.url, vault, usage, limits, allowances, stop };
 }
 
 async function openVault(connection: BrokerConnection, { config, env, log }: GatewayWorld) {

@@ -2,7 +2,7 @@
 // told otherwise, and prints the key that its clients need, once, on stdout.
 
 import { brokerBind, environmentKeys, openRegistry, startBroker, type Broker } from "#broker";
-import { LimitFeed, ObservedUsage, readInstallId } from "#broker/client";
+import { LimitFeed, ObservedUsage, readInstallId, RemoteUsage } from "#broker/client";
 import { gatewayBind, startGateway, type Gateway } from "#gateway";
 import { homeDirectory, isLoopback, type Logger } from "#platform";
 import { logLevel } from "../config-keys.ts";
@@ -67,6 +67,7 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
       credentials: broker.credentials,
       observe: (used) => told.usage.record(used),
       observeLimits: (id, headers) => told.limits.record(id, headers),
+      askUsage: () => told.allowances.reports(),
       environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
     });
     try {
@@ -96,11 +97,12 @@ function openReports(
 ) {
   const usage = new ObservedUsage({ client, installId, app: GATEWAY_APP_NAME, log });
   const limits = new LimitFeed({ client, log });
+  const allowances = new RemoteUsage({ client, log });
   const stop = () => {
     limits.stop();
     return usage.stop();
   };
-  return { usage, limits, stop };
+  return { usage, limits, allowances, stop };
 }
 
 function warnWhenPublic({ url }: Gateway, log: Logger): void {

@@ -5,6 +5,7 @@ import { describeProvider } from "../providers/operator.ts";
 import { anthropic } from "../providers/anthropic.ts";
 import { openai } from "../providers/openai.ts";
 import { simulator } from "../providers/simulator.ts";
+import type { RoutesConfig } from "../routing/route-table.ts";
 import { AmbiguousModel, ModelCatalog, UnknownModel } from "./catalog.ts";
 
 const lab = describeProvider(
@@ -70,4 +71,42 @@ test("only models of usable providers are listed", () => {
     .list()
     .map(({ id }) => id);
   expect(ids).toEqual(["mylab/lab-large", "mylab/gpt-5"]);
+});
+
+describe("a route", () => {
+  const routed = (routes: RoutesConfig, usable: readonly string[] = ["openai", "mylab"]) =>
+    new ModelCatalog([anthropic, openai, lab, simulator], {
+      isUsable: (provider) => usable.includes(provider.id),
+      routes,
+    });
+  const way = (model: string, priority = 0) => ({ model, priority, weight: 1 });
+
+  test("decides what two providers have, and has all its ways as candidates", () => {
+    const found = routed({ "gpt-5": [way("mylab/gpt-5"), way("openai/gpt-5", 1)] });
+    expect(found.candidates("gpt-5").map(({ target, priority }) => [target.id, priority])).toEqual([
+      ["mylab/gpt-5", 0],
+      ["openai/gpt-5", 1],
+    ]);
+  });
+
+  test("resolves to its first way that can be used now, and is listed only with one", () => {
+    const routes = {
+      best: [way("anthropic/claude-x"), way("openai/gpt-5")],
+      "a*": [way("sim/echo")],
+    };
+    const found = routed(routes);
+    expect(found.resolve("best").id).toBe("openai/gpt-5");
+    const listed = found.list().map(({ id }) => id);
+    expect(listed.filter((id) => id === "best" || id.includes("*"))).toEqual(["best"]);
+    expect(
+      routed({ best: [way("anthropic/claude-x")] })
+        .list()
+        .at(-1)?.id,
+    ).not.toBe("best");
+  });
+
+  test("to what cannot be is refused when the gateway starts, with its name", () => {
+    expect(() => routed({ best: [way("nowhere/m")] })).toThrow("gateway.routes.best: there is no");
+    expect(() => routed({ best: [way("mylab/other")] })).toThrow('"mylab" has no such model');
+  });
 });

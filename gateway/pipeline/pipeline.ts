@@ -17,6 +17,7 @@ import { upstreamFormats } from "../formats/index.ts";
 import { Losses } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Admission, Ticket } from "./admission.ts";
+import { concealed, concealerOf } from "./concealed-address.ts";
 import { dispatch, type DispatchParts } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { Attempt, Router, RouteRequest } from "./route.ts";
@@ -77,7 +78,9 @@ export async function answer(
         // What was answered without an upstream says nothing of it.
         if (settling.hasTried) route.served(attempt);
         return response;
-      } catch (error) {
+      } catch (thrown) {
+        const error =
+          thrown instanceof UpstreamFailed ? concealed(thrown, attempt.target.provider) : thrown;
         const isOver = !(error instanceof UpstreamFailed) || exchange.signal.aborted;
         if (isOver) throw route.refusal(error);
         settling.fails(error);
@@ -233,7 +236,9 @@ async function sameFormat(context: Context): Promise<Response> {
   const n = valueAt(bytes, asked.scan, "n");
   const choices = typeof n === "number" ? n : 1;
   const secret = lease.key;
-  const relay = { response, exchange, alias, secret, choices, reply: replyContext(context) };
+  const conceal = concealerOf(target.provider);
+  const reply = replyContext(context);
+  const relay = { response, exchange, alias, secret, conceal, choices, reply };
   return asked.isStream
     ? relayStream(relay, onEnd(context), parts)
     : relayReply(relay, onEnd(context));
@@ -266,6 +271,7 @@ async function translated(context: Context): Promise<Response> {
     translation,
     reply: replyContext(context, translation),
     secret: lease.key,
+    conceal: concealerOf(target.provider),
   };
   return asked.isStream
     ? translateStream(answered, onEnd(context), parts)

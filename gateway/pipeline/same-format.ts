@@ -54,6 +54,8 @@ export interface Relay {
   readonly alias: { readonly asked: string; readonly sent: string };
   /** The credential of the call; never shown to the caller. */
   readonly secret: string;
+  /** Takes out of a failure what no caller may see. */
+  readonly conceal: (text: string) => string;
   /** Answers that were asked for (Chat `n`). */
   readonly choices: number;
   readonly reply: ReplyContext;
@@ -61,7 +63,7 @@ export interface Relay {
 
 /** Passes a whole reply on. Throws UpstreamFailed when the connection breaks, or the reply is an error after all. */
 export async function relayReply(
-  { response, exchange, alias, secret }: Omit<Relay, "choices" | "reply">,
+  { response, exchange, alias, secret }: Omit<Relay, "choices" | "reply" | "conceal">,
   onEnd: OnEnd,
 ): Promise<Response> {
   let bytes: Uint8Array;
@@ -161,9 +163,9 @@ class TappedReader {
   outcome: Outcome | undefined;
 
   constructor(relay: Relay) {
-    const { exchange, alias, secret, choices } = relay;
+    const { exchange, alias, secret, conceal, choices } = relay;
     this.#relay = relay;
-    this.#tap = new StreamTap(exchange.format, { alias, secret, choices });
+    this.#tap = new StreamTap(exchange.format, { alias, secret, conceal, choices });
   }
 
   get isAtBoundary(): boolean {

@@ -43,6 +43,8 @@ export interface TapOptions {
   readonly alias?: { readonly sent: string; readonly asked: string };
   /** The credential of the call: an upstream that echoes it does not show it to the caller. */
   readonly secret?: string;
+  /** Takes out of a failure what no caller may see. */
+  readonly conceal?: (text: string) => string;
   /** Answers that were asked for (Chat `n`); each must finish. */
   readonly choices?: number;
 }
@@ -52,6 +54,7 @@ export class StreamTap {
   readonly #format: Format;
   readonly #alias: ModelAlias | undefined;
   readonly #choices: number;
+  readonly #conceal: (text: string) => string;
   readonly #secret: Buffer | undefined;
   readonly #finished = new Set<number>();
   #partial: Buffer[] = [];
@@ -64,9 +67,13 @@ export class StreamTap {
   failure: JsonObject | undefined;
   usage: Usage | undefined;
 
-  constructor(format: Format, { alias, secret = "", choices = 1 }: TapOptions = {}) {
+  constructor(
+    format: Format,
+    { alias, secret = "", choices = 1, conceal = redact }: TapOptions = {},
+  ) {
     this.#format = format;
     this.#choices = choices;
+    this.#conceal = conceal;
     this.#secret = secret === "" ? undefined : Buffer.from(secret);
     if (alias && alias.sent !== alias.asked) this.#alias = new ModelAlias(alias);
   }
@@ -123,7 +130,9 @@ export class StreamTap {
     const named = this.#alias ? this.#rename(lines, this.#alias) : lines;
     const showsSecret = this.#secret !== undefined && named.indexOf(this.#secret) !== -1;
     // Vendors echo keys, whole or in part, where they complain of them.
-    return showsSecret || this.hasFailed ? Buffer.from(redact(named.toString("utf8"))) : named;
+    return showsSecret || this.hasFailed
+      ? Buffer.from(this.#conceal(named.toString("utf8")))
+      : named;
   }
 
   /** Keeps the beginning of a line; returns it instead when the line grows beyond all measure. */

@@ -41,6 +41,8 @@ interface TranslationOptions {
   readonly restore?: (emit: EmitReplyEvent) => EmitReplyEvent;
   /** The credential of the call: an upstream that echoes it does not show it to the caller. */
   readonly secret?: string;
+  /** Takes out of a failure what no caller may see. */
+  readonly conceal?: (text: string) => string;
   /** Length of the request, for an estimate where the upstream reports no usage. */
   readonly inputChars?: number;
 }
@@ -59,6 +61,7 @@ class Translation implements StreamTranslation {
   readonly #reply: ReplyContext;
   readonly #inputChars: number;
   readonly #secret: string;
+  readonly #conceal: (text: string) => string;
   readonly #repeated = new RepeatedDelta();
   /** What the decoder made of the event at hand. */
   readonly #emitted: ReplyEvent[] = [];
@@ -78,9 +81,11 @@ class Translation implements StreamTranslation {
       reply,
       restore = (emit) => emit,
       secret = "",
+      conceal = redact,
       inputChars = 0,
     } = options;
     this.#secret = secret;
+    this.#conceal = conceal;
     this.#reply = reply;
     this.#inputChars = inputChars;
     this.#encoder = to.createStreamEncoder(reply);
@@ -166,7 +171,7 @@ class Translation implements StreamTranslation {
   #fail(failure: Failure): void {
     this.isOver = true;
     // Vendors echo keys where they complain of them.
-    this.failure = { ...failure, message: redact(failure.message) };
+    this.failure = { ...failure, message: this.#conceal(failure.message) };
     this.#note(LOSSY_HEADER, this.#reply.losses.toString());
     this.#out += this.#encoder.encode({ type: "error", failure: this.failure });
   }

@@ -67,6 +67,8 @@ interface Answer {
   readonly reply: ReplyContext;
   /** The credential of the call; never shown to the caller. */
   readonly secret: string;
+  /** Takes out of a failure what no caller may see. */
+  readonly conceal: (text: string) => string;
 }
 
 function headersOf({ response, exchange, translation, reply }: Answer): Record<string, string> {
@@ -141,6 +143,7 @@ export async function translateStream(
     restore: translation.tools.restoreEvents,
     inputChars: translation.body.length,
     secret: answer.secret,
+    conceal: answer.conceal,
   });
   const reader = new TranslatedReader(response, stream);
   const held = await reader.hold();

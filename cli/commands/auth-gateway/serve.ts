@@ -64,6 +64,7 @@ async function serveGateway(
       credentials: broker.vault,
       observe: (request) => broker.usage.record(request),
       observeLimits: (id, headers) => broker.limits.record(id, headers),
+      askUsage: () => broker.allowances.reports(),
       environmentKeys: new Map(offered.map(({ provider, key }) => [provider, key.reveal()])),
     });
     context.stdout((json ? readyJson : readyText)(gateway, broker.url));
