@@ -1,6 +1,8 @@
 // What a gateway counts: every end of a stream, every failed way, and none of what callers or upstreams said.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { eventStream, startScriptedUpstream, type Script } from "../scripted-upstream.ts";
 import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
 
@@ -186,4 +188,13 @@ test("our request id goes to a vendor that takes its client's, and the vendor's 
   expect(response.headers.get("x-upstream-request-id")).toBe("theirs-1");
   expect(gateway.logged()).toContain('"upstreamRequestId":"theirs-1"');
   expect(JSON.stringify(upstream.received.at(-1))).not.toContain("mine-2");
+});
+
+test("the page names every metric of the gateway, and no other", async () => {
+  const page = readFileSync(join(import.meta.dir, "../../docs/observability.md"), "utf8");
+  const named = new Set(page.match(/gateway_[a-z_]+/g));
+  const served = [...(await metrics()).matchAll(/^# TYPE (gateway_\w+) /gm)].map(
+    ([, name = ""]) => name,
+  );
+  expect([...named].toSorted()).toEqual(served.toSorted());
 });
