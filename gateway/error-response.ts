@@ -4,14 +4,14 @@
 import { redact, type Logger } from "#platform";
 import type { Failure } from "#wire";
 import { GatewayError, UpstreamFailed } from "./errors.ts";
-import type { Format } from "./formats/format.ts";
+import type { CallerFormat } from "./formats/format.ts";
 import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
 import { UpstreamRefused } from "./pipeline/dispatch.ts";
 
 /** Answers `error` to a caller of `format`; anything unexpected is logged and shown as an internal error. */
 export function errorResponse(
   error: unknown,
-  { format, requestId, log }: { format: Format; requestId: string; log: Logger },
+  { format, requestId, log }: { format: CallerFormat; requestId: string; log: Logger },
 ): Response {
   const headers = {
     ...requestIdHeaders(requestId),
@@ -46,7 +46,7 @@ function isOperatorsTrouble(error: unknown): boolean {
   return error instanceof GatewayError && error.failure.kind === "upstream_auth";
 }
 
-function failureOf(error: unknown, format: Format): Failure {
+function failureOf(error: unknown, format: CallerFormat): Failure {
   if (!(error instanceof GatewayError)) {
     return { kind: "internal", message: "The gateway failed; its log has the details." };
   }
@@ -64,7 +64,7 @@ function failureOf(error: unknown, format: Format): Failure {
 
 // Coding agents match the vendor's wording, so an error in the caller's own dialect goes through whole; but
 // vendors echo keys in authentication errors, and a rejected credential is the gateway's trouble anyway.
-function passesAsIs(error: UpstreamRefused, format: Format): boolean {
+function passesAsIs(error: UpstreamRefused, format: CallerFormat): boolean {
   return (
     error.format === format.id &&
     error.failure.kind !== "upstream_auth" &&

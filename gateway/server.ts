@@ -6,7 +6,7 @@ import type { Refusal, RequestControl, RequestHandler } from "#platform";
 import type { FailureKind } from "#wire";
 import { GatewayError } from "./errors.ts";
 import { errorResponse } from "./error-response.ts";
-import type { Format } from "./formats/format.ts";
+import type { CallerFormat, Format } from "./formats/format.ts";
 import { formats } from "./formats/index.ts";
 import { openRoutes } from "./http/open-routes.ts";
 import { describeRoute, matchesPath, type Call, type Route } from "./http/route.ts";
@@ -44,14 +44,14 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
     help: "Answers that are errors, of any route, by what went wrong.",
     labels: ["code"],
   });
-  const refuse = (error: unknown, format: Format, requestId: string) => {
+  const refuse = (error: unknown, format: CallerFormat, requestId: string) => {
     refusals.inc({ code: error instanceof GatewayError ? error.failure.kind : "internal" });
     return errorResponse(error, { format, requestId, log: parts.log });
   };
   const whoIs = rememberCallers(
     ({ headers }) => callerOf(headers, parts.authenticate) ?? parts.stranger,
   );
-  const guarded = async (c: GatewayContext, format: Format, answer: Route["answer"]) => {
+  const guarded = async (c: GatewayContext, format: CallerFormat, answer: Route["answer"]) => {
     const requestId = `req_${parts.newId()}`;
     try {
       const caller = whoIs(c.req.raw);

@@ -7,6 +7,9 @@ import type { Json, JsonObject } from "./json.ts";
 /** The wire formats that callers speak. */
 export type CallerFormatId = "chat" | "responses" | "messages";
 
+/** Those, and our own, which no upstream speaks. */
+export type SpokenFormatId = CallerFormatId | "native";
+
 /** Every wire format; `generate` (Gemini generateContent) is spoken to upstreams only. */
 export type FormatId = CallerFormatId | "generate";
 

@@ -17,5 +17,6 @@ export * from "./carrier.ts";
 export * from "./conversation.ts";
 export * from "./failure.ts";
 export * from "./json.ts";
+export * from "./native-request.ts";
 export * from "./reply.ts";
 export * from "./reply-assembler.ts";

@@ -9,6 +9,7 @@ import type {
   EmitReplyEvent,
   Failure,
   FormatId,
+  SpokenFormatId,
   Json,
   JsonObject,
   Reply,
@@ -154,9 +155,11 @@ export interface UpstreamFormat {
   decodeError(status: number, body: Json): Failure;
 }
 
-/** A wire format that callers speak too. */
-export interface Format extends UpstreamFormat {
-  readonly id: CallerFormatId;
+/** A wire format that callers speak. */
+export interface CallerFormat {
+  readonly id: SpokenFormatId;
+  /** Its answers are streams, whatever the body says. */
+  readonly isAlwaysStream?: true;
   /** Path on the gateway: `/v1` included. */
   readonly path: string;
 
@@ -167,6 +170,11 @@ export interface Format extends UpstreamFormat {
   createStreamEncoder(context: ReplyContext): StreamEncoder;
   /** What went wrong → status and envelope of the dialect. */
   encodeError(failure: Failure, requestId: string): { status: number; body: JsonObject };
+}
+
+/** A wire format that callers and upstreams speak, so that bytes may pass. */
+export interface Format extends UpstreamFormat, CallerFormat {
+  readonly id: CallerFormatId;
 
   /** Same-format lane: usage in a parsed reply body or stream event, merged over what was seen before. */
   readUsage(value: JsonObject, before: Usage | undefined): Usage | undefined;

@@ -1,13 +1,13 @@
 // The routes that a model answers by POST alone, one for each dialect; everything behind them is the pipeline's.
 
-import { formats } from "../formats/index.ts";
+import { callerFormats } from "../formats/index.ts";
 import { answer, type PipelineParts } from "../pipeline/pipeline.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Route } from "./route.ts";
 
-/** `POST /v1/chat/completions` and `/v1/messages`; Responses has more to it. */
+/** `POST /v1/chat/completions` and `/v1/messages`, `/v1/native/stream`; Responses has more to it. */
 export function answerRoutes(parts: PipelineParts, exchanges: Exchanges): readonly Route[] {
-  return [formats.chat, formats.messages].map((format) => ({
+  return [callerFormats.chat, callerFormats.messages, callerFormats.native].map((format) => ({
     method: "POST",
     path: format.path,
     format,

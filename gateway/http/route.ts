@@ -2,7 +2,7 @@
 // socket, and never decides who may call.
 
 import type { RequestControl } from "#platform";
-import type { Format } from "../formats/format.ts";
+import type { CallerFormat } from "../formats/format.ts";
 import type { Caller } from "../pipeline/caller.ts";
 
 /** One request whose caller is known. */
@@ -12,7 +12,7 @@ export interface Call {
   readonly requestId: string;
   readonly caller: Caller;
   /** The dialect for errors and lists: the route's own, else the one the caller's headers speak. */
-  readonly format: Format;
+  readonly format: CallerFormat;
   /** What stands for `:id` in the path, decoded; absent where the path has none. */
   readonly id?: string;
   /** Turns the request into a WebSocket; absent where the server takes none. */
@@ -33,7 +33,7 @@ export interface OpenRoute extends Place {
 
 /** Answers callers with a key. Throws GatewayError, which becomes an answer in the caller's dialect. */
 export interface Route extends Place {
-  readonly format?: Format;
+  readonly format?: CallerFormat;
   answer(call: Call): Response | Promise<Response>;
 }
 

@@ -2,7 +2,7 @@
 // look at all of them: a clock that is read twice per delta would cost more than many deltas do.
 
 import type { Metrics } from "#platform";
-import type { FormatId } from "#wire";
+import type { SpokenFormatId } from "#wire";
 
 /** One stream in so many is watched; the first is. */
 export const PACED_STREAMS = 16;
@@ -10,7 +10,7 @@ export const PACED_STREAMS = 16;
 export const GAP_BUCKETS = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
 /** Asked for each stream: what to call for each piece of it; undefined for a stream that is not watched. */
-export type WatchPace = (format: FormatId) => (() => void) | undefined;
+export type WatchPace = (format: SpokenFormatId) => (() => void) | undefined;
 
 /** Watches a sample of streams. */
 export function watchPaces(metrics: Metrics, { nowMs = () => performance.now() } = {}): WatchPace {

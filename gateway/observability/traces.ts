@@ -19,7 +19,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { type Logger, redact, VERSION } from "#platform";
-import { formats } from "../formats/index.ts";
+import { callerFormats } from "../formats/index.ts";
 import type { ObserveSettlement, SettledAttempt, Settlement } from "../pipeline/settlement.ts";
 import { beginTrace, type RequestTrace } from "./trace-context.ts";
 
@@ -135,7 +135,7 @@ function writeSpans(settlement: Settlement, tracer: Tracer, ids: GivenIds): void
       ? ROOT_CONTEXT
       : trace.setSpanContext(ROOT_CONTEXT, { ...parent, spanId: parentSpanId, isRemote: true });
   const request = tracer.startSpan(
-    `POST ${settlement.endpoint ?? formats[settlement.format].path}`,
+    `POST ${settlement.endpoint ?? callerFormats[settlement.format].path}`,
     {
       kind: SpanKind.SERVER,
       startTime: hrTime(startedAtMs),
@@ -169,7 +169,7 @@ function requestAttributes(settlement: Settlement): Attributes {
   const { status, code, outcome, firstByteMs } = settlement;
   return {
     "http.request.method": "POST",
-    ...(endpoint === undefined && { "http.route": formats[format].path }),
+    ...(endpoint === undefined && { "http.route": callerFormats[format].path }),
     "http.response.status_code": status,
     "gen_ai.operation.name": endpoint ?? "chat",
     "gen_ai.request.model": redact(asked),

@@ -2,7 +2,8 @@
 // The same callers, ways, keys and accounts as for answers; an upstream without the endpoint is named, not guessed at.
 
 import { InvalidRequest } from "../errors.ts";
-import type { Endpoint } from "../providers/endpoint.ts";
+import { formats } from "../formats/index.ts";
+import { ENDPOINT_FORMATS, type Endpoint } from "../providers/endpoint.ts";
 import { endpointUrl } from "../providers/endpoint-url.ts";
 import { dispatch } from "./dispatch.ts";
 import { MODEL_HEADER, type TryWay } from "./pipeline.ts";
@@ -30,7 +31,7 @@ async function forward(
   { bytes, asked, exchange, parts, settling }: Parameters<TryWay>[1],
 ): Promise<Response> {
   const { provider } = target;
-  const { format } = exchange;
+  const format = formats[ENDPOINT_FORMATS[endpoint]];
   settling.tries({ target, lease, to: format.id });
   const model = asked.scan.fields.get("model");
   if (!model) throw new Error("the pipeline guarantees the field");
@@ -47,7 +48,7 @@ async function forward(
   };
   const response = await dispatch(call, exchange, parts);
   const relayed = await relayReply(
-    { response, exchange, alias, secret: lease.key },
+    { response, exchange, format, alias, secret: lease.key },
     (outcome, usage) => settling.ends(outcome, usage),
   );
   settling.begins(relayed);

@@ -2,7 +2,7 @@
 // log. Holds no body longer than the step that needs it, and never writes one anywhere.
 
 import type { Logger } from "#platform";
-import type { Format } from "../formats/format.ts";
+import type { CallerFormat } from "../formats/format.ts";
 import type { RequestTrace } from "../observability/trace-context.ts";
 import type { Endpoint } from "../providers/endpoint.ts";
 import type { Caller } from "./caller.ts";
@@ -19,7 +19,7 @@ export interface Exchange {
   readonly trace?: RequestTrace;
   readonly caller: Caller;
   /** Dialect of the caller. */
-  readonly format: Format;
+  readonly format: CallerFormat;
   /** What is asked for when it is no answer. */
   readonly endpoint?: Endpoint;
   readonly headers: Headers;

@@ -12,10 +12,11 @@ import {
   type Usage,
 } from "#wire";
 import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
-import type { ReplyContext, Format, UpstreamFormat } from "../formats/format.ts";
-import { upstreamFormats } from "../formats/index.ts";
+import type { CallerFormat, Format, ReplyContext, UpstreamFormat } from "../formats/format.ts";
+import { formats, upstreamFormats } from "../formats/index.ts";
 import { Losses } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
+import type { Provider } from "../providers/provider.ts";
 import type { Admission, Ticket } from "./admission.ts";
 import { concealed, concealerOf } from "./concealed-address.ts";
 import { dispatch, type DispatchParts } from "./dispatch.ts";
@@ -65,7 +66,7 @@ export async function answer(
 ): Promise<Response> {
   const settling = new Settling(exchange, parts);
   try {
-    const asked = readHead(bytes);
+    const asked = readHead(bytes, exchange.format);
     settling.asks(asked);
     const allows = allowed(exchange, parts.admission);
     const route = parts.router.begin({ model: asked.model, exchange, bytes, ...allows });
@@ -124,11 +125,11 @@ async function answerByModel(
   { target, lease, maxCalls }: Attempt,
   given: Underway,
 ): Promise<Response> {
-  const to = upstreamFormat(given.exchange.format, target);
+  const own = ownFormat(given.exchange.format, target);
+  const to = own ?? upstreamFormats[spokenBy(target)[0]];
   const context: Context = { ...given, target, lease, maxCalls, to };
   given.settling.tries({ target, lease, to: to.id });
-  const isSameFormat = to.id === given.exchange.format.id;
-  const response = await (isSameFormat ? sameFormat(context) : translated(context));
+  const response = await (own ? sameFormat(context, own) : translated(context));
   given.settling.begins(response);
   response.headers.set(MODEL_HEADER, `${target.provider.id}/${target.model.id}`);
   return response;
@@ -141,7 +142,7 @@ interface Head {
 }
 
 /** Reads what routing needs, without parsing the rest. Throws InvalidRequest. */
-function readHead(bytes: Uint8Array): Head {
+function readHead(bytes: Uint8Array, { isAlwaysStream }: CallerFormat): Head {
   let scan: JsonScan;
   try {
     scan = scanJson(bytes, { fields: ["model", "stream", "n"] });
@@ -163,7 +164,7 @@ function readHead(bytes: Uint8Array): Head {
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") {
     throw new InvalidRequest("stream: expected true or false", { param: "stream" });
   }
-  return { model, isStream: stream === true, scan };
+  return { model, isStream: stream === true || isAlwaysStream === true, scan };
 }
 
 const OPENING_BRACE = 0x7b;
@@ -195,10 +196,13 @@ function invalidJson(error: unknown): unknown {
   });
 }
 
-/** The caller's own dialect where the upstream speaks it, else the upstream's first. */
-function upstreamFormat(caller: Format, { provider, model }: CatalogModel): UpstreamFormat {
-  const spoken = provider.formatsOf?.(model.id) ?? provider.formats;
-  return spoken.includes(caller.id) ? caller : upstreamFormats[spoken[0]];
+function spokenBy({ provider, model }: CatalogModel): Provider["formats"] {
+  return provider.formatsOf?.(model.id) ?? provider.formats;
+}
+
+/** The caller's own dialect, where the upstream speaks it. */
+function ownFormat({ id }: CallerFormat, target: CatalogModel): Format | undefined {
+  return id !== "native" && spokenBy(target).includes(id) ? formats[id] : undefined;
 }
 
 function replyContext(
@@ -216,9 +220,8 @@ function replyContext(
   };
 }
 
-async function sameFormat(context: Context): Promise<Response> {
+async function sameFormat(context: Context, format: Format): Promise<Response> {
   const { bytes, asked, target, lease, maxCalls, exchange, parts } = context;
-  const { format } = exchange;
   const model = asked.scan.fields.get("model");
   if (!model) throw new Error("readHead guarantees the field");
   const alias = { asked: asked.model, sent: target.model.id };
@@ -238,7 +241,7 @@ async function sameFormat(context: Context): Promise<Response> {
   const secret = lease.key;
   const conceal = concealerOf(target.provider);
   const reply = replyContext(context);
-  const relay = { response, exchange, alias, secret, conceal, choices, reply };
+  const relay = { response, exchange, format, alias, secret, conceal, choices, reply };
   return asked.isStream
     ? relayStream(relay, onEnd(context), parts)
     : relayReply(relay, onEnd(context));

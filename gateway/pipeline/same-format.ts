@@ -50,6 +50,8 @@ export type OnEnd = (
 export interface Relay {
   readonly response: OutboundResponse;
   readonly exchange: Exchange;
+  /** The dialect of both sides. */
+  readonly format: Format;
   /** Model as asked and as sent: the caller sees its own name again. */
   readonly alias: { readonly asked: string; readonly sent: string };
   /** The credential of the call; never shown to the caller. */
@@ -63,7 +65,7 @@ export interface Relay {
 
 /** Passes a whole reply on. Throws UpstreamFailed when the connection breaks, or the reply is an error after all. */
 export async function relayReply(
-  { response, exchange, alias, secret }: Omit<Relay, "choices" | "reply" | "conceal">,
+  { response, exchange, format, alias, secret }: Omit<Relay, "choices" | "reply" | "conceal">,
   onEnd: OnEnd,
 ): Promise<Response> {
   let bytes: Uint8Array;
@@ -74,8 +76,8 @@ export async function relayReply(
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const body = parseBody(buffer);
-  if (isErrorBody(body)) throw new UpstreamFailed(exchange.format.decodeError(502, body));
-  onEnd("completed", exchange.format.readUsage(body, undefined));
+  if (isErrorBody(body)) throw new UpstreamFailed(format.decodeError(502, body));
+  onEnd("completed", format.readUsage(body, undefined));
   const named =
     alias.asked === alias.sent
       ? buffer
@@ -115,8 +117,8 @@ export async function relayStream(
   onEnd: OnEnd,
   { keepAliveMs, watchPace }: StreamParts,
 ): Promise<Response> {
-  const { response, exchange, reply } = relay;
-  const { format, signal } = exchange;
+  const { response, exchange, format, reply } = relay;
+  const { signal } = exchange;
   const reader = new TappedReader(relay);
   try {
     await reader.begin();
@@ -163,9 +165,9 @@ class TappedReader {
   outcome: Outcome | undefined;
 
   constructor(relay: Relay) {
-    const { exchange, alias, secret, conceal, choices } = relay;
+    const { format, alias, secret, conceal, choices } = relay;
     this.#relay = relay;
-    this.#tap = new StreamTap(exchange.format, { alias, secret, conceal, choices });
+    this.#tap = new StreamTap(format, { alias, secret, conceal, choices });
   }
 
   get isAtBoundary(): boolean {
@@ -179,7 +181,7 @@ class TappedReader {
   /** What the stream said went wrong. */
   get failureKind(): FailureKind | undefined {
     const { failure } = this.#tap;
-    return failure && this.#relay.exchange.format.decodeError(502, failure).kind;
+    return failure && this.#relay.format.decodeError(502, failure).kind;
   }
 
   /**
@@ -200,7 +202,7 @@ class TappedReader {
       );
     }
     if (this.#tap.failure && isFirstEvent(text)) {
-      throw new UpstreamFailed(this.#relay.exchange.format.decodeError(502, this.#tap.failure));
+      throw new UpstreamFailed(this.#relay.format.decodeError(502, this.#tap.failure));
     }
     this.#first = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
   }
@@ -247,13 +249,13 @@ class TappedReader {
   }
 
   #cutEnding(error: unknown): string {
-    const { exchange, reply } = this.#relay;
+    const { format, reply } = this.#relay;
     const message =
       error === undefined
         ? "The upstream closed the stream before it was finished."
         : connectionFailed(error).failure.message;
     const nextSequence = (this.#tap.lastSequence ?? -1) + 1;
-    return exchange.format.encodeStreamCut({ kind: "bad_gateway", message }, reply, {
+    return format.encodeStreamCut({ kind: "bad_gateway", message }, reply, {
       nextSequence,
     });
   }

@@ -1,7 +1,7 @@
 // What is known of a request once it is over: the one record that ledgers, metrics and logs are made from.
 // Nothing of a prompt or an answer is in it, and no key.
 
-import type { CallerFormatId, FailureKind, FormatId, Usage } from "#wire";
+import type { SpokenFormatId, FailureKind, FormatId, Usage } from "#wire";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { RequestTrace } from "../observability/trace-context.ts";
 import type { Endpoint } from "../providers/endpoint.ts";
@@ -50,7 +50,7 @@ export interface Settlement {
   readonly trace?: RequestTrace;
   readonly caller: Caller;
   /** Dialect of the caller. */
-  readonly format: CallerFormatId;
+  readonly format: SpokenFormatId;
   /** What was asked for when it was no answer. */
   readonly endpoint?: Endpoint;
   readonly isStream: boolean;

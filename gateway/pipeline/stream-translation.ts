@@ -4,7 +4,12 @@
 import { createParser, type ParseError } from "eventsource-parser";
 import { redact } from "#platform";
 import type { EmitReplyEvent, Failure, ReplyEvent, Usage } from "#wire";
-import type { Format, ReplyContext, UpstreamContext, UpstreamFormat } from "../formats/format.ts";
+import type {
+  CallerFormat,
+  ReplyContext,
+  UpstreamContext,
+  UpstreamFormat,
+} from "../formats/format.ts";
 import { LOSSY_HEADER } from "../formats/losses.ts";
 import { RepeatedDelta } from "./repeated-delta.ts";
 import { ESTIMATED, estimateUsage, USAGE_HEADER } from "./usage-estimate.ts";
@@ -34,7 +39,7 @@ export interface StreamTranslation {
 
 interface TranslationOptions {
   readonly from: UpstreamFormat;
-  readonly to: Format;
+  readonly to: CallerFormat;
   readonly upstream: UpstreamContext;
   readonly reply: ReplyContext;
   /** Undoes the tool adaptation of the request. */

@@ -14,8 +14,7 @@ export type WriteCount = (tokens: number) => JsonObject;
 
 /** Counts instead of forwarding. Throws InvalidRequest for what is no conversation. */
 export function countHere(countText: CountText, write: WriteCount): TryWay {
-  return async ({ target, lease }, { bytes, exchange, settling }) => {
-    settling.tries({ target, lease, to: exchange.format.id });
+  return async ({ target }, { bytes, exchange, settling }) => {
     // A message needs a limit; a count of it has none.
     const body = readBody(bytes);
     const asked = exchange.format.id === "messages" ? { max_tokens: 1, ...body } : body;

@@ -10,7 +10,7 @@ import {
   type JsonObject,
 } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
-import type { Format, Quirks, ReplyContext, UpstreamFormat } from "../formats/format.ts";
+import type { CallerFormat, Quirks, ReplyContext, UpstreamFormat } from "../formats/format.ts";
 import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { callerHeaders } from "./crossing-headers.ts";
@@ -37,7 +37,7 @@ export interface Translation {
 /** Decodes, fits and encodes a request. Throws InvalidRequest naming the path of what cannot cross. */
 export function translateRequest(
   body: JsonObject,
-  from: Format,
+  from: CallerFormat,
   to: UpstreamFormat,
   { target, hostedTools }: { target: CatalogModel; hostedTools: "drop" | "reject" },
 ): Translation {
