@@ -21,6 +21,11 @@ export class BoundedMap<V> {
     this.#options = options;
   }
 
+  /** True when nothing is held, not even what has ended. */
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
+
   /** The value, unless its time is over; asking does not prolong it. */
   get(key: string, nowMs: number): V | undefined {
     const held = this.#held.get(key);

@@ -59,6 +59,11 @@ export class CoolDowns {
     ttlMs: COOL_DOWN_MEMORY_MS,
   });
 
+  /** True while nobody has anything to rest from: then no account needs to be looked up. */
+  get isEmpty(): boolean {
+    return this.#known.isEmpty;
+  }
+
   /** How it stands with an account, or an account and model. */
   conditionOf(key: string, nowMs: number): Condition {
     const known = this.#known.get(key, nowMs);

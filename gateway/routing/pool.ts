@@ -57,6 +57,8 @@ export interface Failing {
   readonly nowMs: number;
 }
 
+const NO_LINES: readonly string[] = [];
+
 interface Judged {
   readonly way: Way;
   readonly condition: Condition;
@@ -81,6 +83,11 @@ export class Pool {
   /** The way to try now. */
   choose(ways: readonly Way[], request: ChoiceRequest): Choice {
     const { isFirst, nowMs } = request;
+    const [only] = ways;
+    // One account that nothing speaks against: the common case, and it costs nothing.
+    if (only && ways.length === 1 && this.#isUnburdened(only)) {
+      return { way: only, isTrial: false, trail: NO_LINES };
+    }
     const judged = ways.map((way) => ({ way, condition: this.#conditionOf(way, nowMs) }));
     const ready = judged.filter(({ condition }) => condition.state === "ready");
     const [first, ...others] = ready.map(({ way }) => way);
@@ -95,18 +102,21 @@ export class Pool {
 
   /** An account is asked. */
   begun(way: Way, nowMs: number): void {
+    if (this.#parts.coolDowns.isEmpty) return;
     this.#parts.coolDowns.begun(way.account.key, nowMs);
     this.#parts.coolDowns.begun(modelKey(way), nowMs);
   }
 
   /** It is asked no more. */
   ended(way: Way, nowMs: number): void {
+    if (this.#parts.coolDowns.isEmpty) return;
     this.#parts.coolDowns.ended(way.account.key, nowMs);
     this.#parts.coolDowns.ended(modelKey(way), nowMs);
   }
 
   /** An account answered. */
   succeeded(way: Way, times: { readonly beganAtMs: number; readonly nowMs: number }): void {
+    if (this.#isUnburdened(way)) return;
     const { coolDowns, blocks } = this.#parts;
     coolDowns.succeeded(way.account.key, times);
     coolDowns.succeeded(modelKey(way), times);
@@ -128,6 +138,10 @@ export class Pool {
       blocks.tell(isAccountWide ? place : { ...place, modelId }, untilMs, nowMs);
     }
     return untilMs;
+  }
+
+  #isUnburdened({ account }: Way): boolean {
+    return this.#parts.coolDowns.isEmpty && !account.blocks?.length;
   }
 
   #conditionOf(way: Way, nowMs: number): Condition {
