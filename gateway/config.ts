@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { BindAddressText, defineKey } from "#platform";
 import { responsesKeys } from "./continuation/responses-config.ts";
+import { gatewayPolicy, gatewayPrices } from "./keys/config.ts";
 import { ProvidersConfig } from "./providers/operator.ts";
 import { RoutesConfig } from "./routing/route-table.ts";
 
@@ -201,5 +202,7 @@ export const gatewayKeys = [
   telemetryOtlpEndpoint,
   telemetryOtlpHeaders,
   telemetryPropagate,
+  gatewayPolicy,
+  gatewayPrices,
   providersKey,
 ] as const;

@@ -1,13 +1,20 @@
 // The public door of gateway/: its settings, and the way to start one. What serves is loaded only then, because every
 // command reads the settings, and most run no gateway.
 
-import type { Environment } from "#platform";
+import { type Environment, homeDirectory } from "#platform";
+import type { GatewayKeys } from "./keys/gateway-keys.ts";
+import type { UsageGroup, UsageSum } from "./ledger/usage-sums.ts";
 import type { AccessLogReader } from "./observability/access-log-file.ts";
 import type { ProviderConfig } from "./providers/operator.ts";
 import type { Gateway, StartGatewayOptions } from "./start.ts";
 
 export { gatewayBind, gatewayKeys, gatewayNoAuth, providersKey } from "./config.ts";
 export { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
+export type { GatewayKeys, NewVirtualKey, VirtualKey } from "./keys/gateway-keys.ts";
+export { GatewayKeyError } from "./keys/key-errors.ts";
+export { KeyRules } from "./keys/key-rules.ts";
+export type { UsageGroup, UsageSum } from "./ledger/usage-sums.ts";
+export { PRICES_AS_OF } from "./pricing/price-table.ts";
 export type { AccessLogReader } from "./observability/access-log-file.ts";
 export type { AccessRecord } from "./observability/access-record.ts";
 export type { ProviderConfig } from "./providers/operator.ts";
@@ -32,4 +39,26 @@ export async function checkUpstreams(
 export async function readAccessLog(env: Environment): Promise<AccessLogReader | undefined> {
   const file = await import("./observability/access-log-file.ts");
   return file.readAccessLog(env);
+}
+
+/** Opens the keys of this home; close them. Rejects with DatabaseError. */
+export async function openGatewayKeys(env: Environment): Promise<GatewayKeys> {
+  const { GatewayKeys: Keys } = await import("./keys/gateway-keys.ts");
+  return new Keys(homeDirectory(env));
+}
+
+/** What the ledger of this home adds up since a time, in ms since the epoch; nothing where there is no ledger. */
+export async function readUsageSums(
+  env: Environment,
+  { by, sinceMs }: { by: UsageGroup; sinceMs: number },
+): Promise<UsageSum[]> {
+  const ledger = await import("./ledger/ledger.ts");
+  const { usageSums } = await import("./ledger/usage-sums.ts");
+  const database = ledger.openLedgerIfAny(homeDirectory(env));
+  if (!database) return [];
+  try {
+    return usageSums(database, { by, sinceMs });
+  } finally {
+    database.close();
+  }
 }

@@ -145,7 +145,7 @@ function wrongKey(): GatewayError {
     kind: "unauthenticated",
     code: "invalid_api_key",
     message:
-      "The key is not this gateway's. Send the one that `agent auth-gateway token` prints, as a bearer or in x-api-key.",
+      "The key is not this gateway's, or not valid now. Send the one that `agent auth-gateway token` or `key create` printed, as a bearer or in x-api-key.",
   });
 }
 

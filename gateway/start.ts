@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { CredentialSource } from "#broker/client";
 import {
   createOutbound,
+  homeDirectory,
   matchToken,
   parseBindAddress,
   readOrCreateToken,
@@ -39,16 +40,18 @@ import {
   gatewayWebSocket,
 } from "./continuation/responses-config.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
+import { gatewayPolicy, gatewayPrices } from "./keys/config.ts";
+import { openKeys } from "./keys/open-keys.ts";
 import { ModelCatalog } from "./models/catalog.ts";
 import { ModelDiscovery } from "./models/discovery.ts";
 import { openObservation } from "./observability/observation.ts";
 import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
-import { openAdmission } from "./pipeline/admission.ts";
 import { OWNER } from "./pipeline/caller.ts";
 import { openRouter } from "./routing/open-router.ts";
 import type { AskUsage } from "./routing/headroom.ts";
 import type { ObserveUse } from "./pipeline/observers.ts";
+import { priceList } from "./pricing/prices.ts";
 import { builtInProviders } from "./providers/index.ts";
 import {
   describeProvider,
@@ -110,7 +113,16 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
   const routes = config.get(gatewayRoutes);
   const catalog = new ModelCatalog(all, { isUsable, discovery, routes });
-  const observation = await openObservation({ config, env, log, observe });
+  const money = openKeys({
+    home: homeDirectory(env),
+    catalog,
+    rules: config.get(gatewayPolicy),
+    priceOf: priceList(config.get(gatewayPrices)),
+    isOwner,
+    nowMs,
+    log,
+  });
+  const observation = await orStop(money, () => openObservation({ config, env, log, observe }));
   const routing = openRouter({
     catalog,
     leases,
@@ -128,9 +140,12 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const app = createGatewayApp({
     catalog,
     router: routing.router,
-    admission: openAdmission,
-    observers: [routing.observe, ...observation.observers],
-    authenticate: (candidate) => (isOwner(candidate) ? OWNER : undefined),
+    admission: money.admission,
+    policy: money.policy,
+    ledger: money.ledger,
+    accounts: money.accounts,
+    observers: [routing.observe, money.observe, ...observation.observers],
+    authenticate: money.authenticate,
     ...(isOpen && { stranger: OWNER }),
     outbound,
     limits: {
@@ -154,7 +169,13 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     metrics: observation.metrics,
     log,
   });
-  const server = await orStop(observation, () =>
+  const opened = {
+    stop: async () => {
+      await observation.stop();
+      money.stop();
+    },
+  };
+  const server = await orStop(opened, () =>
     serveHttp({
       bind,
       admit: app.admit,
@@ -180,15 +201,18 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     providers: all.filter(isUsable).map((provider) => provider.id),
     stop: async () => {
       await server.stop();
-      await observation.stop();
+      await opened.stop();
       tokenizer.stop();
     },
   };
 }
 
-async function orStop<T>(opened: { stop(): Promise<void> }, start: () => T): Promise<T> {
+async function orStop<T>(
+  opened: { stop(): Promise<void> | void },
+  start: () => T | Promise<T>,
+): Promise<T> {
   try {
-    return start();
+    return await start();
   } catch (error) {
     await opened.stop();
     throw error;

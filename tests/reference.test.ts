@@ -17,7 +17,7 @@ test("every key has a variable or is a structure, and one sentence of documentat
   for (const key of configKeys) {
     expect(key.doc).toMatch(/^[A-Z].*\.$/);
     expect(key.env ?? key.name).toMatch(
-      /^(PARLEY_[A-Z_]+|providers|auth\.providers|gateway\.routes)$/,
+      /^(PARLEY_[A-Z_]+|providers|auth\.providers|gateway\.(?:routes|policy|prices))$/,
     );
   }
 });

@@ -1,19 +1,21 @@
 // Every route that wants a key, in one list: what is not here is not served, and the 404 names what is.
 
 import type { Metrics } from "#platform";
-import type { ModelCatalog } from "../models/catalog.ts";
+import type { Policy } from "../keys/policy.ts";
 import { answerRoutes } from "./answer-routes.ts";
 import { endpointRoutes, type EndpointParts } from "./endpoint-routes.ts";
 import { Exchanges, type ExchangeParts } from "./exchanges.ts";
 import { metricsRoute } from "./metrics-route.ts";
-import { modelRoutes } from "./model-routes.ts";
+import { modelRoutes, type ModelRouteParts } from "./model-routes.ts";
 import { responsesRoutes, type ResponsesParts } from "./responses-routes.ts";
 import type { Route } from "./route.ts";
+import { usageRoute, type UsageRouteParts } from "./usage-route.ts";
 
 /** What the routes are built from. */
-export interface RouteParts extends EndpointParts, ResponsesParts, ExchangeParts {
+export interface RouteParts
+  extends EndpointParts, ResponsesParts, ExchangeParts, ModelRouteParts, UsageRouteParts {
+  readonly policy: Policy;
   readonly metrics: Metrics;
-  readonly catalog: ModelCatalog;
 }
 
 /** To add one: a file beside this one that makes it, and a line here. */
@@ -23,7 +25,8 @@ export function gatewayRoutes(parts: RouteParts): readonly Route[] {
     ...answerRoutes(parts, exchanges),
     ...endpointRoutes(parts, exchanges),
     ...responsesRoutes(parts, exchanges),
-    ...modelRoutes(parts.catalog),
+    ...modelRoutes(parts),
     metricsRoute(parts.metrics),
+    usageRoute(parts),
   ];
 }

@@ -15,13 +15,14 @@ import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { CallerFormat, Format, ReplyContext, UpstreamFormat } from "../formats/format.ts";
 import { formats, upstreamFormats } from "../formats/index.ts";
 import { Losses } from "../formats/losses.ts";
+import type { Policy } from "../keys/policy.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Admission, Ticket } from "./admission.ts";
 import { concealed, concealerOf } from "./concealed-address.ts";
 import { dispatch, type DispatchParts } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
-import type { Attempt, Router, RouteRequest } from "./route.ts";
+import type { Attempt, Route, Router, RouteRequest } from "./route.ts";
 import { Settling } from "./settling.ts";
 import type { ObserveSettlement } from "./settlement.ts";
 import type { StreamParts } from "./stream-response.ts";
@@ -37,6 +38,7 @@ import {
 export interface PipelineParts extends DispatchParts, StreamParts {
   readonly router: Router;
   readonly admission: Admission;
+  readonly policy: Pick<Policy, "apply">;
   readonly hostedTools: "drop" | "reject";
   readonly newId: () => string;
   readonly nowMs: () => number;
@@ -59,20 +61,24 @@ export type TryWay = (attempt: Attempt, underway: Underway) => Promise<Response>
 
 /** Answers one model request. Throws GatewayError, never anything a caller should not read. */
 export async function answer(
-  bytes: Uint8Array,
+  given: Uint8Array,
   exchange: Exchange,
   parts: PipelineParts,
   tryWay: TryWay = answerByModel,
 ): Promise<Response> {
   const settling = new Settling(exchange, parts);
   try {
-    const asked = readHead(bytes, exchange.format);
-    settling.asks(asked);
+    const head = readHead(given, exchange.format);
+    settling.asks(head);
+    const { model, bytes } = parts.policy.apply({ model: head.model, bytes: given, exchange });
+    const asked = bytes === given ? head : readHead(bytes, exchange.format);
     const allows = allowed(exchange, parts.admission);
-    const route = parts.router.begin({ model: asked.model, exchange, bytes, ...allows });
+    const route = parts.router.begin({ model, exchange, bytes, ...allows });
     let attempt = await route.next();
     if (!attempt) throw new Error("a route has a first way, or throws");
-    settling.admitted(await admit(attempt, { asked, bytes, exchange, parts }));
+    const first = attempt;
+    const ticket = orEnd(route, () => admit(first, { asked, bytes, exchange, parts }));
+    settling.admitted(ticket);
     for (;;) {
       try {
         const response = await tryWay(attempt, { asked, bytes, exchange, parts, settling });
@@ -88,6 +94,7 @@ export async function answer(
         route.failed(attempt, error);
         const next = await route.next();
         if (!next) throw route.refusal(error);
+        if (next.target !== attempt.target) orEnd(route, () => ticket.moves?.(next.target));
         attempt = next;
       }
     }
@@ -109,11 +116,27 @@ interface Context {
   readonly to: UpstreamFormat;
 }
 
+/** Lets the route know when the way it has begun may not be used after all. */
+function orEnd<T>(route: Route, admitted: () => T): T {
+  try {
+    return admitted();
+  } catch (error) {
+    route.refusal(error);
+    throw error;
+  }
+}
+
 function admit(
-  { target }: Attempt,
+  { target, lease: { credentialId } }: Attempt,
   { asked, bytes, exchange, parts }: Pick<Context, "asked" | "bytes" | "exchange" | "parts">,
-): Ticket | Promise<Ticket> {
-  return parts.admission.admit({ exchange, target, bytes, isStream: asked.isStream });
+): Ticket {
+  return parts.admission.admit({
+    exchange,
+    target,
+    bytes,
+    isStream: asked.isStream,
+    ...(credentialId !== undefined && { credentialId }),
+  });
 }
 
 function allowed(exchange: Exchange, { mayUse }: Admission): Pick<RouteRequest, "allows"> {

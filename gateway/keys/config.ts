@@ -1,0 +1,24 @@
+// The configuration keys about keys and money. Only the operator may set them: a checkout that could name prices or
+// rules could spend.
+
+import { defineKey } from "#platform";
+import { PricesConfig } from "../pricing/prices.ts";
+import { PolicyConfig } from "./policy-rules.ts";
+
+/** The operator's policy. */
+export const gatewayPolicy = defineKey({
+  name: "gateway.policy",
+  schema: PolicyConfig,
+  default: [],
+  project: "refused",
+  doc: "Rules in order, for every dialect. Each says whom it is for (models, providers, keys: globs; formats) and does one thing: deny (with a reason), rewriteModel, or tools (allow and deny globs).",
+});
+
+/** The operator's prices. */
+export const gatewayPrices = defineKey({
+  name: "gateway.prices",
+  schema: PricesConfig,
+  default: {},
+  project: "refused",
+  doc: "USD per million tokens by provider/model: input, output, cacheRead, cacheWrite5m, cacheWrite1h, reasoning. Goes before the bundled prices; a model without a price costs null.",
+});

@@ -1,0 +1,54 @@
+// What the ledger adds up: requests, tokens and cost by key, model, account or day. A cost that is not known is
+// counted apart, never as zero.
+
+import type { Database } from "#platform";
+
+/** What sums can be made by. */
+export const USAGE_GROUPS = ["key", "model", "account", "day"] as const;
+/** One of USAGE_GROUPS. */
+export type UsageGroup = (typeof USAGE_GROUPS)[number];
+
+/** The sums of one group. */
+export interface UsageSum {
+  /** Name of the key, `provider/model`, `provider#credential` or the UTC day. */
+  readonly group: string;
+  readonly requests: number;
+  /** Of them, refused before an answer began. */
+  readonly refused: number;
+  readonly input: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+  readonly output: number;
+  readonly reasoning: number;
+  /** Of the requests whose cost is known. */
+  readonly costNanoUsd: number;
+  /** Requests that were answered at a cost that is not known. */
+  readonly unpriced: number;
+}
+
+const EXPRESSIONS: Readonly<Record<UsageGroup, string>> = {
+  // A name may be taken again after its key was revoked.
+  key: "key_name || CASE key_id WHEN 'owner' THEN '' ELSE ' (' || key_id || ')' END",
+  model: "coalesce(provider || '/' || model, 'none')",
+  account: "coalesce(provider || '#' || coalesce(CAST(credential_id AS TEXT), key_source), 'none')",
+  day: "strftime('%Y-%m-%d', at_ms / 1000, 'unixepoch')",
+};
+
+/** The sums since a time, in ms since the epoch; of one key where its id is given. */
+export function usageSums(
+  database: Database,
+  { by, sinceMs = 0, keyId }: { by: UsageGroup; sinceMs?: number; keyId?: string },
+): UsageSum[] {
+  return database
+    .prepare<{ sinceMs: number; keyId: string | null }, UsageSum>(
+      `SELECT ${EXPRESSIONS[by]} AS "group", count(*) AS requests,
+         sum(outcome = 'refused') AS refused,
+         coalesce(sum(input), 0) AS input, coalesce(sum(cache_read), 0) AS cacheRead,
+         coalesce(sum(cache_write), 0) AS cacheWrite, coalesce(sum(output), 0) AS output,
+         coalesce(sum(reasoning), 0) AS reasoning, coalesce(sum(cost_nano_usd), 0) AS costNanoUsd,
+         sum(outcome <> 'refused' AND cost_nano_usd IS NULL) AS unpriced
+       FROM requests WHERE at_ms >= @sinceMs AND (@keyId IS NULL OR key_id = @keyId)
+       GROUP BY 1 ORDER BY 1`,
+    )
+    .all({ sinceMs, keyId: keyId ?? null });
+}

@@ -1,0 +1,75 @@
+// What tokens cost, exactly: whole nano-USD (billionths of a dollar) per token, no fractions on the way. Refuses to
+// guess: where one figure or one price is missing the cost is null, not a little less.
+
+import type { Usage } from "#wire";
+
+/** Nano-USD per token; 1,000 is one dollar per million tokens. What is absent is not known. */
+export interface TokenPrices {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead?: number;
+  readonly cacheWrite5m?: number;
+  readonly cacheWrite1h?: number;
+  /** Where reasoning is not billed as output. */
+  readonly reasoning?: number;
+}
+
+/** The prices of one model. */
+export interface ModelPrice extends TokenPrices {
+  /** Prices of a request whose whole input is larger than that. */
+  readonly longContext?: TokenPrices & { readonly aboveInputTokens: number };
+}
+
+/** The exact cost in nano-USD; null when it cannot be known exactly. */
+export function costNanoUsd(price: ModelPrice | undefined, usage: Usage): number | null {
+  if (!price || usage.isEstimated) return null;
+  const prices = pricesFor(price, usage);
+  const { input, cacheRead, cacheWrite, cacheWrite1h = 0, output, reasoning = 0 } = usage;
+  const isApart = prices.reasoning !== undefined;
+  return sum([
+    [input, prices.input],
+    [cacheRead, prices.cacheRead],
+    [cacheWrite - cacheWrite1h, prices.cacheWrite5m],
+    [cacheWrite1h, prices.cacheWrite1h],
+    [isApart ? output - reasoning : output, prices.output],
+    [isApart ? reasoning : 0, prices.reasoning],
+  ]);
+}
+
+/**
+ * The most in nano-USD that so many tokens can cost, whatever part of them is written to or read from a cache and
+ * however long the context is; null when that cannot be said.
+ */
+export function boundNanoUsd(
+  price: ModelPrice | undefined,
+  { input, output }: { readonly input: number; readonly output: number },
+): number | null {
+  if (!price) return null;
+  const all = price.longContext ? [price, price.longContext] : [price];
+  return sum([
+    [input, Math.max(...all.map(dearestInput))],
+    [output, Math.max(...all.map((prices) => Math.max(prices.output, prices.reasoning ?? 0)))],
+  ]);
+}
+
+function dearestInput({ input, cacheRead, cacheWrite5m, cacheWrite1h }: TokenPrices): number {
+  return Math.max(input, cacheRead ?? 0, cacheWrite5m ?? 0, cacheWrite1h ?? 0);
+}
+
+function pricesFor(price: ModelPrice, { input, cacheRead, cacheWrite }: Usage): TokenPrices {
+  const { longContext } = price;
+  return longContext && input + cacheRead + cacheWrite > longContext.aboveInputTokens
+    ? longContext
+    : price;
+}
+
+function sum(items: readonly (readonly [tokens: number, price: number | undefined])[]) {
+  let total = 0n;
+  for (const [tokens, price] of items) {
+    if (tokens === 0) continue;
+    // A host that reports halves, or less than nothing, has reported nothing to count with.
+    if (price === undefined || !Number.isSafeInteger(tokens) || tokens < 0) return null;
+    total += BigInt(tokens) * BigInt(price);
+  }
+  return total <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(total) : null;
+}
