@@ -2,10 +2,14 @@
 
 import { BrokerClient, BrokerUnreachable } from "#broker/client";
 import type { UsageReports } from "#wire";
+import { Option } from "commander";
+import { readUsageSums, type UsageGroup } from "#gateway";
 import { findBroker } from "../broker-connection.ts";
 import { withBrokerErrors } from "../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../cli-error.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
+import { parseDuration } from "../duration.ts";
+import { usageCsv, usageTable } from "../gateway-usage.ts";
 import { isColorful } from "../terminal.ts";
 import { usageScreen } from "../usage-screen.ts";
 
@@ -13,6 +17,9 @@ interface UsageOptions {
   readonly json?: boolean;
   readonly provider?: string;
   readonly config?: string;
+  readonly by?: UsageGroup;
+  readonly since?: string;
+  readonly csv?: boolean;
 }
 
 /** `agent usage`. */
@@ -23,12 +30,26 @@ export const usageCommand: CliCommand = {
     command
       .option("--provider <id>", "this provider only")
       .option("--config <file>", "read this configuration file over the others")
-      .option("--json", "print the broker's reports as JSON")
+      .addOption(
+        new Option("--by <group>", "what this host's gateway served, added up").choices([
+          "key",
+          "model",
+          "account",
+          "day",
+        ]),
+      )
+      .option("--since <duration>", "with --by: how far back, such as 12h or 7d", "30d")
+      .option("--csv", "with --by: print CSV, costs in nano-USD")
+      .option("--json", "print JSON")
       .addHelpText(
         "after",
-        "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host;\nexit code 4 when it does not answer.",
+        "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host;\nexit code 4 when it does not answer. With --by no broker is asked.",
       )
-      .action((options: UsageOptions) => withBrokerErrors(() => showUsage(context, options)));
+      .action((options: UsageOptions) =>
+        options.by === undefined
+          ? withBrokerErrors(() => showUsage(context, options))
+          : showSums(context, options.by, options),
+      );
   },
 };
 
@@ -43,6 +64,17 @@ async function showUsage(context: CommandContext, options: UsageOptions): Promis
   // The broker's clock: what it calls now is what the times in its answer are relative to.
   const nowMs = answer.generatedAt;
   context.stdout(usageScreen(reports, { nowMs, isColorful: isColorful(context.env) }));
+}
+
+async function showSums(
+  { env, stdout }: CommandContext,
+  by: UsageGroup,
+  { json, csv, since = "30d" }: UsageOptions,
+): Promise<void> {
+  const sinceMs = Date.now() - parseDuration(since, "--since");
+  const sums = await readUsageSums(env, { by, sinceMs });
+  if (json) return stdout(`${JSON.stringify({ by, sinceMs, sums })}\n`);
+  stdout(csv ? usageCsv(sums, by) : usageTable(sums, by));
 }
 
 async function askUsage(client: BrokerClient): Promise<UsageReports> {

@@ -16,6 +16,11 @@ export const authGatewaySubcommands: readonly ListedSubcommand[] = [
     load: async () => (await import("./token.ts")).tokenSubcommand,
   },
   {
+    name: "key",
+    summary: "create, list, show, rotate and revoke keys that may do less than the gateway's own",
+    load: async () => (await import("./key.ts")).keySubcommand,
+  },
+  {
     name: "status",
     summary: "ask the gateway whether it answers; exit code 4 when it does not",
     load: async () => (await import("./status.ts")).statusSubcommand,
