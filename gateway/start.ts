@@ -39,6 +39,7 @@ import {
   gatewayResponseStoreTtlMs,
   gatewayWebSocket,
 } from "./continuation/responses-config.ts";
+import { CredentialCheck } from "./credentials/credential-check.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import { gatewayPolicy, gatewayPrices } from "./keys/config.ts";
 import { openKeys } from "./keys/open-keys.ts";
@@ -137,6 +138,11 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     log,
   });
   const tokenizer = new Tokenizer();
+  const limits = {
+    headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
+    idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
+  };
+  const checked = { providers: all, leases, outbound, limits, newId, nowMs, log };
   const app = createGatewayApp({
     catalog,
     router: routing.router,
@@ -148,10 +154,8 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     authenticate: money.authenticate,
     ...(isOpen && { stranger: OWNER }),
     outbound,
-    limits: {
-      headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
-      idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
-    },
+    limits,
+    credentialCheck: new CredentialCheck(checked),
     watchPace: observation.watchPace,
     ...(observation.beginTrace && { beginTrace: observation.beginTrace }),
     keepAliveMs: config.get(gatewayKeepAliveMs),

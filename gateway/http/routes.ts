@@ -4,6 +4,8 @@ import type { Metrics } from "#platform";
 import type { Policy } from "../keys/policy.ts";
 import { answerRoutes } from "./answer-routes.ts";
 import { endpointRoutes, type EndpointParts } from "./endpoint-routes.ts";
+import type { CredentialCheck } from "../credentials/credential-check.ts";
+import { credentialRoutes } from "./credential-routes.ts";
 import { Exchanges, type ExchangeParts } from "./exchanges.ts";
 import { metricsRoute } from "./metrics-route.ts";
 import { modelRoutes, type ModelRouteParts } from "./model-routes.ts";
@@ -16,6 +18,7 @@ export interface RouteParts
   extends EndpointParts, ResponsesParts, ExchangeParts, ModelRouteParts, UsageRouteParts {
   readonly policy: Policy;
   readonly metrics: Metrics;
+  readonly credentialCheck: CredentialCheck;
 }
 
 /** To add one: a file beside this one that makes it, and a line here. */
@@ -26,6 +29,7 @@ export function gatewayRoutes(parts: RouteParts): readonly Route[] {
     ...endpointRoutes(parts, exchanges),
     ...responsesRoutes(parts, exchanges),
     ...modelRoutes(parts),
+    ...credentialRoutes(parts.credentialCheck),
     metricsRoute(parts.metrics),
     usageRoute(parts),
   ];

@@ -12,6 +12,7 @@ export const openrouter: Provider = {
   baseUrl: "https://openrouter.ai/api/v1",
   baseUrlEnv: "OPENROUTER_BASE_URL",
   quirks: { ...COMPATIBLE, thinkingField: "reasoning" },
+  keyCheckPath: "/key",
   endpoints: ["embeddings"],
   takesUnlistedModels: true,
   needsKey: true,

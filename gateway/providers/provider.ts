@@ -42,6 +42,8 @@ export interface Provider {
   /** True when that variable names a host, as `127.0.0.1:11434`, and the path stays the provider's own. */
   readonly isHostVariable?: true;
   readonly quirks: Quirks;
+  /** Path behind baseUrl that answers a good key only, where anybody gets the list of models. */
+  readonly keyCheckPath?: string;
   /** What it serves beside answers; absent: nothing that is known. */
   readonly endpoints?: readonly Endpoint[];
   readonly models: readonly ModelInfo[];

@@ -26,6 +26,11 @@ export const authGatewaySubcommands: readonly ListedSubcommand[] = [
     load: async () => (await import("./status.ts")).statusSubcommand,
   },
   {
+    name: "check",
+    summary: "ask whether each credential is accepted; exit code 1 when one is not",
+    load: async () => (await import("./check.ts")).checkSubcommand,
+  },
+  {
     name: "explain",
     summary: "why a request went as it did, in words",
     load: async () => (await import("./explain.ts")).explainSubcommand,
