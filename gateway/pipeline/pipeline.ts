@@ -67,17 +67,17 @@ export async function answer(
   tryWay: TryWay = answerByModel,
 ): Promise<Response> {
   const settling = new Settling(exchange, parts);
+  let route: Route | undefined;
   try {
     const head = readHead(given, exchange.format);
     settling.asks(head);
     const { model, bytes } = parts.policy.apply({ model: head.model, bytes: given, exchange });
     const asked = bytes === given ? head : readHead(bytes, exchange.format);
     const allows = allowed(exchange, parts.admission);
-    const route = parts.router.begin({ model, exchange, bytes, ...allows });
+    route = parts.router.begin({ model, exchange, bytes, ...allows });
     let attempt = await route.next();
     if (!attempt) throw new Error("a route has a first way, or throws");
-    const first = attempt;
-    const ticket = orEnd(route, () => admit(first, { asked, bytes, exchange, parts }));
+    const ticket = admit(attempt, { asked, bytes, exchange, parts });
     settling.admitted(ticket);
     for (;;) {
       try {
@@ -94,13 +94,15 @@ export async function answer(
         route.failed(attempt, error);
         const next = await route.next();
         if (!next) throw route.refusal(error);
-        if (next.target !== attempt.target) orEnd(route, () => ticket.moves?.(next.target));
+        if (next.target !== attempt.target) ticket.moves?.(next.target);
         attempt = next;
       }
     }
   } catch (error) {
     settling.refuse(error instanceof GatewayError ? error : undefined);
     throw error;
+  } finally {
+    route?.ended();
   }
 }
 
@@ -114,16 +116,6 @@ interface Context {
   readonly lease: Attempt["lease"];
   readonly maxCalls: number;
   readonly to: UpstreamFormat;
-}
-
-/** Lets the route know when the way it has begun may not be used after all. */
-function orEnd<T>(route: Route, admitted: () => T): T {
-  try {
-    return admitted();
-  } catch (error) {
-    route.refusal(error);
-    throw error;
-  }
 }
 
 function admit(

@@ -42,6 +42,8 @@ export interface Route {
   refusal(last: unknown): unknown;
   /** Told that an answer has begun. */
   served(attempt: Attempt): void;
+  /** Told once that nothing more is tried, whatever came of it: an answer, a refusal, a caller who left. */
+  ended(): void;
 }
 
 /** Finds ways. */

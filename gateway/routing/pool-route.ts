@@ -101,7 +101,6 @@ export class PoolRoute implements Route {
   }
 
   refusal(last: unknown): unknown {
-    if (this.#current) this.#parts.pool.ended(this.#current.way, this.#parts.nowMs());
     return this.#final ?? mostUseful(this.#failures)?.error ?? last;
   }
 
@@ -112,6 +111,10 @@ export class PoolRoute implements Route {
     const nowMs = this.#parts.nowMs();
     pool.succeeded(current.way, { ...current, nowMs });
     session.keep(current.way, nowMs);
+  }
+
+  ended(): void {
+    if (this.#current) this.#parts.pool.ended(this.#current.way, this.#parts.nowMs());
   }
 
   #mayGoOn(): boolean {

@@ -261,6 +261,15 @@ test("while all rest one request asks, and the others hear the last refusal with
   expect((await stage.play({})).served).toBe("key-1");
 });
 
+test("a caller who leaves, or is refused, keeps nobody waiting", async () => {
+  const stage = new Stage({ accounts: { p: [apiKey(1)] } });
+  await stage.play({ "key-1": limited(30) });
+  const { route } = stage.ask();
+  await route.next();
+  route.ended();
+  expect((await stage.play({})).served).toBe("key-1");
+});
+
 test("a limit that was to last for days is asked about again within a quarter of an hour", async () => {
   const stage = new Stage();
   await stage.play({ "key-1": limited(1_600_000) });
