@@ -9,8 +9,10 @@ import { BenchError, type BenchErrorCode } from "./bench-error.ts";
 import type { Child } from "./child.ts";
 import { startGatewayTarget } from "./gateway-target.ts";
 import { lanesOf, measure } from "./measure.ts";
+import { startHaproxy } from "./haproxy.ts";
 import { startNginx } from "./nginx.ts";
 import { HELP, parseOptions, type BenchOptions } from "./options.ts";
+import { writePerformancePage } from "./performance-page.ts";
 import { memoryMib, requireProc } from "./process-cost.ts";
 import { memoryTable, scenarioTable, verdictLines, type Memory } from "./report.ts";
 import { judge, summarize, type Row, type Verdict } from "./summary.ts";
@@ -20,6 +22,13 @@ interface Figures {
   readonly rows: readonly Row[];
   readonly memory: readonly Memory[];
   readonly verdicts: readonly Verdict[];
+}
+
+const printed: string[] = [];
+
+function print(text: string): void {
+  printed.push(text);
+  process.stdout.write(text);
 }
 
 async function main(options: BenchOptions): Promise<void> {
@@ -43,8 +52,9 @@ async function run(
   const targets = await startTargets(place, cleanup, options);
   printHead(targets, options);
   const figures = await measureAll(targets, load, options);
-  process.stdout.write(memoryTable(figures.memory) + verdictLines(figures.verdicts));
-  process.stdout.write(`load average at the end ${loadAverage()}\n`);
+  print(memoryTable(figures.memory) + verdictLines(figures.verdicts));
+  print(`load average at the end ${loadAverage()}\n`);
+  if (options.writesDocs) writePerformancePage(printed.join(""));
   if (options.jsonPath !== undefined) {
     writeFileSync(options.jsonPath, `${JSON.stringify(figures, null, 2)}\n`);
   }
@@ -73,6 +83,7 @@ async function startTargets(
   const mock = await startMock(place);
   keep(mock);
   keep(await startNginx(mock.url, place));
+  keep(await startHaproxy(mock.url, place));
   keep(await startBare(mock.url, place));
   keep(await startGatewayTarget(mock.url, place, { profileFolder }));
   return started;
@@ -82,9 +93,9 @@ function printHead(targets: readonly Target[], { rounds, windowMs }: BenchOption
   const names = targets.map(({ id }) => id).join(", ");
   const hasNginx = targets.some(({ id }) => id === "nginx");
   const machine = `Bun ${Bun.version}, ${cpus().length} cores, ${cpus()[0]?.model.trim()}`;
-  process.stdout.write(`${machine}; load average ${loadAverage()}\n`);
-  process.stdout.write(`${rounds} rounds of ${windowMs} ms; ${names}\n`);
-  if (!hasNginx) process.stdout.write("nginx is not on PATH: its ratios are left out\n");
+  print(`${machine}; load average ${loadAverage()}\n`);
+  print(`${rounds} rounds of ${windowMs} ms; ${names}\n`);
+  if (!hasNginx) print("nginx is not on PATH: its ratios are left out\n");
 }
 
 // Of the last minute; about 0 before a run that can be trusted.
@@ -102,7 +113,7 @@ async function measureAll(
   const verdicts: Verdict[] = [];
   for (const scenario of options.scenarios) {
     const measured = summarize(await measure(lanesOf(scenario, targets), load, options));
-    process.stdout.write(scenarioTable(scenario, measured));
+    print(scenarioTable(scenario, measured));
     rows.push(...measured);
     const verdict = judge(scenario, measured);
     if (verdict) verdicts.push(verdict);

@@ -10,10 +10,10 @@ import type { Target } from "./target.ts";
 import { requestOf } from "./workload.ts";
 
 /**
- * Milliseconds a lane of the gateway runs before the first round. Shorter, and the compiler's own threads
- * are a third of the figure: a lane's first second costs up to twice what the later ones do.
+ * Milliseconds a lane of the gateway runs before the first round. Shorter, and the figure is the compiler's: the same
+ * lane cost twice as much in a run's first seconds as later in it.
  */
-export const GATEWAY_WARM_UP_MS = 800;
+export const GATEWAY_WARM_UP_MS = 2_500;
 
 /** The same for a reference, which has little code to warm. */
 export const REFERENCE_WARM_UP_MS = 150;

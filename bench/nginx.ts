@@ -3,15 +3,10 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BenchError } from "./bench-error.ts";
 import { Child } from "./child.ts";
 import { MODEL } from "./dialects.ts";
+import { freePort, waitForPort } from "./listening.ts";
 import type { Target, Workplace } from "./target.ts";
-
-/** How long nginx may take to listen. */
-export const LISTEN_MS = 5_000;
-
-const POLL_MS = 20;
 
 /** Starts nginx in front of `upstreamUrl`; undefined where there is none on PATH. */
 export async function startNginx(
@@ -46,6 +41,8 @@ events { worker_connections 4096; }
 http {
   access_log off;
 ${scratch}
+  # A larger one would be written to a file, which no other proxy here does.
+  client_body_buffer_size 1m;
   keepalive_requests 100000000;
   upstream mock { server ${at.upstream}; keepalive 256; keepalive_requests 100000000; }
   server {
@@ -59,36 +56,4 @@ ${scratch}
   }
 }
 `;
-}
-
-// nginx cannot be told to take any free port and say which.
-async function freePort(): Promise<number> {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
-}
-
-async function waitForPort(port: number, child: Child): Promise<void> {
-  const givenUpAtMs = performance.now() + LISTEN_MS;
-  while (performance.now() < givenUpAtMs) {
-    child.requireRunning();
-    if (await accepts(port)) return;
-    await Bun.sleep(POLL_MS);
-  }
-  throw new BenchError("child_silent", `nginx does not listen on port ${port}`);
-}
-
-async function accepts(port: number): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({
-      hostname: "127.0.0.1",
-      port,
-      socket: { data: () => undefined },
-    });
-    socket.end();
-    return true;
-  } catch {
-    return false;
-  }
 }

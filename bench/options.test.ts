@@ -15,7 +15,7 @@ test("scenarios can be chosen", () => {
 
 test.each([
   [["--rounds", "0"], '--rounds: expected a whole number above 0, not "0"'],
-  [["--scenario", "sse"], 'there is no "sse"; there are json, stream, translate'],
+  [["--scenario", "sse"], 'there is no "sse"; there are json, json-one'],
   [["--fast"], "--fast"],
 ])("%p is refused with the reason", (args, reason) => {
   expect(() => parseOptions(args)).toThrow(reason);

@@ -17,18 +17,22 @@ export interface BenchOptions {
   readonly scenarios: readonly Scenario[];
   readonly jsonPath?: string;
   readonly profileFolder?: string;
+  /** Writes what is printed to docs/performance.md as well. */
+  readonly writesDocs: boolean;
   readonly isHelp: boolean;
 }
 
 /** The answer to --help. */
 export const HELP = `Usage: npm run bench -- [options]
 
-Measures the gateway beside nginx (where installed) and a bare Bun pass-through, in one run. About 80 s.
+Measures the gateway beside nginx and HAProxy (where installed) and a bare Bun pass-through, in one run.
+About three minutes.
 
   --scenario <id>    run only this one; may be repeated (${scenarios.map(({ id }) => id).join(", ")})
   --rounds <n>       rounds per lane, medians are taken over them (default ${DEFAULT_ROUNDS})
   --window-ms <n>    milliseconds per lane and round (default ${DEFAULT_WINDOW_MS})
   --json <file>      write every figure to a file
+  --write-docs       write the tables to docs/performance.md too, with date and commit
   --profile <dir>    write a CPU profile of the gateway there (its figures then include the profiler)
   --help             print this
 
@@ -45,6 +49,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     scenarios: chosen(values.scenario),
     ...(json !== undefined && { jsonPath: json }),
     ...(profile !== undefined && { profileFolder: profile }),
+    writesDocs: values["write-docs"] === true,
     isHelp: values.help === true,
   };
 }
@@ -59,6 +64,7 @@ function parse(args: readonly string[]) {
         scenario: { type: "string", multiple: true },
         json: { type: "string" },
         profile: { type: "string" },
+        "write-docs": { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });

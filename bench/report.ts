@@ -39,7 +39,7 @@ export function pairName({ pair }: Pick<Row, "pair">): string {
 /** The table of one scenario, failures quoted below it. */
 export function scenarioTable(scenario: Scenario, rows: readonly Row[]): string {
   const shown = columns.filter(({ cell }) => rows.some((row) => cell(row) !== ""));
-  const order: readonly TargetId[] = ["direct", "nginx", "bare", "gateway"];
+  const order: readonly TargetId[] = ["direct", "nginx", "haproxy", "bare", "gateway"];
   const sorted = order.flatMap((id) => rows.filter(({ target }) => target === id));
   const cells = [shown.map(({ title }) => title), ...sorted.map((row) => cellsOf(row, shown))];
   const failures = rows

@@ -26,14 +26,45 @@ const crossed: readonly Pair[] = dialectIds.flatMap((client) =>
   dialectIds.filter((upstream) => upstream !== client).map((upstream) => ({ client, upstream })),
 );
 
+const CHAT: Pair = { client: "chat", upstream: "chat" };
+
 /** Every scenario, in the order it runs and prints. */
 export const scenarios: readonly Scenario[] = [
   {
     id: "json",
-    title: "JSON of 1 KiB both ways, 16 clients",
+    title: "JSON of 1 KiB both ways, 16 clients, same format",
     shape: "json",
     connections: 16,
-    pairs: [...same, ...crossed],
+    pairs: same,
+    targetRatio: 1.5,
+  },
+  {
+    id: "json-one",
+    title: "JSON of 1 KiB both ways, one client",
+    shape: "json",
+    connections: 1,
+    pairs: [CHAT],
+  },
+  {
+    id: "json-crowd",
+    title: "JSON of 1 KiB both ways, 256 clients",
+    shape: "json",
+    connections: 256,
+    pairs: [CHAT],
+  },
+  {
+    id: "json-large",
+    title: "JSON of 200 KiB to the model, 1 KiB back, 8 clients",
+    shape: "large",
+    connections: 8,
+    pairs: [CHAT, { client: "messages", upstream: "chat" }],
+  },
+  {
+    id: "json-translate",
+    title: "JSON of 1 KiB both ways, 16 clients, translated",
+    shape: "json",
+    connections: 16,
+    pairs: crossed,
   },
   {
     id: "stream",
@@ -41,7 +72,7 @@ export const scenarios: readonly Scenario[] = [
     shape: "stream",
     connections: 16,
     pairs: same,
-    targetRatio: 1.5,
+    targetRatio: 1.15,
   },
   {
     id: "translate",
@@ -49,6 +80,6 @@ export const scenarios: readonly Scenario[] = [
     shape: "stream",
     connections: 16,
     pairs: crossed,
-    targetRatio: 2.2,
+    targetRatio: 1.8,
   },
 ];

@@ -6,8 +6,8 @@ import { z } from "zod";
 import { Child } from "./child.ts";
 import { MODEL, type DialectId } from "./dialects.ts";
 
-/** The mock itself, the two references, the subject. */
-export type TargetId = "direct" | "nginx" | "bare" | "gateway";
+/** The mock itself, the references, the subject. */
+export type TargetId = "direct" | "nginx" | "haproxy" | "bare" | "gateway";
 
 /** A server that is up. */
 export interface Target {
