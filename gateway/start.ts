@@ -114,16 +114,19 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
   const routes = config.get(gatewayRoutes);
   const catalog = new ModelCatalog(all, { isUsable, discovery, routes });
+  const priceOf = priceList(config.get(gatewayPrices));
   const money = openKeys({
     home: homeDirectory(env),
     catalog,
     rules: config.get(gatewayPolicy),
-    priceOf: priceList(config.get(gatewayPrices)),
+    priceOf,
     isOwner,
     nowMs,
     log,
   });
-  const observation = await orStop(money, () => openObservation({ config, env, log, observe }));
+  const observation = await orStop(money, () =>
+    openObservation({ config, env, log, observe, priceOf }),
+  );
   const routing = openRouter({
     catalog,
     leases,

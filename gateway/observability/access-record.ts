@@ -11,7 +11,6 @@ export const MAX_TRAIL_ENTRIES = 60;
 /** Longest decision kept, in characters. */
 export const MAX_TRAIL_CHARS = 300;
 
-const FormatName = z.enum(["chat", "responses", "messages"]);
 const Tokens = z.int().nonnegative();
 
 const AttemptRecord = z.object({
@@ -40,7 +39,8 @@ export const AccessRecord = z.object({
   clientRequestId: z.string().optional(),
   traceId: z.string().optional(),
   caller: z.object({ id: z.string(), name: z.string() }),
-  format: FormatName,
+  /** The caller's dialect. */
+  format: z.string(),
   /** Absent for an answer. */
   endpoint: z.enum(ENDPOINTS).optional(),
   isStream: z.boolean(),

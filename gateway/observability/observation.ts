@@ -11,6 +11,7 @@ import {
 } from "../config.ts";
 import { logSettlement, type ObserveUse, tellBroker } from "../pipeline/observers.ts";
 import type { ObserveSettlement } from "../pipeline/settlement.ts";
+import type { PriceOf } from "../pricing/prices.ts";
 import { openAccessLog } from "./access-log.ts";
 import { accessLogPath } from "./access-log-file.ts";
 import { countRests, countSettlements } from "./request-metrics.ts";
@@ -23,6 +24,7 @@ export interface ObservationOptions {
   readonly env: Environment;
   readonly log: Logger;
   readonly observe: ObserveUse | undefined;
+  readonly priceOf: PriceOf;
 }
 
 /** What a gateway tells. */
@@ -40,7 +42,7 @@ export interface Observation {
 
 /** Opens it all. Rejects when a header for the collector cannot be resolved. */
 export async function openObservation(options: ObservationOptions): Promise<Observation> {
-  const { config, env, log, observe } = options;
+  const { config, env, log, observe, priceOf } = options;
   const traces = await openTraces(options);
   const metrics = new Metrics();
   const lag = new EventLoopLag();
@@ -59,7 +61,7 @@ export async function openObservation(options: ObservationOptions): Promise<Obse
     ...(traces && { beginTrace: traces.begin }),
     observers: [
       logSettlement(log),
-      countSettlements(metrics),
+      countSettlements(metrics, priceOf),
       ...(accessLog ? [accessLog.record] : []),
       ...(traces ? [traces.record] : []),
       ...(observe ? [tellBroker(observe)] : []),

@@ -1,9 +1,11 @@
 // What a gateway counts of its requests, for Prometheus: taken from the account of each request when it is over, so
 // that nothing is counted between two bytes. Labels hold what the operator configured, never what a caller wrote.
 
-import type { Metrics } from "#platform";
+import type { Labels, Metrics } from "#platform";
 import type { Usage } from "#wire";
 import type { CatalogModel } from "../models/catalog.ts";
+import { costNanoUsd } from "../pricing/price.ts";
+import type { PriceOf } from "../pricing/prices.ts";
 import type { ObserveSettlement, Settlement } from "../pipeline/settlement.ts";
 
 /** Upper bounds for the wait for a first byte, in seconds: a local answer to a long thought. */
@@ -12,12 +14,14 @@ export const FIRST_BYTE_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 export const STREAM_BUCKETS = [0.1, 0.5, 1, 5, 10, 30, 60, 180, 600, 1_800];
 
 const ANSWER = "answer";
+const NANO_PER_USD = 1e9;
 const NONE = "none";
 const OTHER = "other";
 
 /** Counts settled requests in `metrics`. */
-export function countSettlements(metrics: Metrics): ObserveSettlement {
+export function countSettlements(metrics: Metrics, priceOf: PriceOf): ObserveSettlement {
   const countTokens = tokenCounters(metrics);
+  const countCost = costCounter(metrics, priceOf);
   const countWays = wayCounters(metrics);
   const countStream = streamMetrics(metrics);
   const requests = metrics.counter({
@@ -39,7 +43,10 @@ export function countSettlements(metrics: Metrics): ObserveSettlement {
       firstByte.observe({ format, stream: String(isStream) }, firstByteMs / 1_000);
     }
     countWays(settlement);
-    if (usage && model && !usage.isEstimated) countTokens(model, usage);
+    if (usage && model && !usage.isEstimated) {
+      countTokens(model, usage);
+      countCost(model, usage);
+    }
     if (isStream) countStream(settlement);
   };
 }
@@ -69,14 +76,33 @@ function tokenCounters(metrics: Metrics) {
     reasoning: counter("reasoning", "Tokens spent on reasoning"),
   };
   return ({ provider, model }: CatalogModel, usage: Usage): void => {
-    // A model that nobody listed is a caller's word.
-    const isListed = provider.models.some(({ id }) => id === model.id);
-    const labels = { provider: provider.id, model: isListed ? model.id : OTHER };
+    const labels = modelLabels(provider, model);
     for (const kind of ["input", "output", "cacheRead", "cacheWrite", "reasoning"] as const) {
       const tokens = usage[kind];
       if (tokens) kinds[kind].inc(labels, tokens);
     }
   };
+}
+
+function costCounter(metrics: Metrics, priceOf: PriceOf) {
+  const cost = metrics.counter({
+    name: "gateway_cost_usd_total",
+    help: "What priced models cost, in US dollars; what has no price is not in it.",
+    labels: ["provider", "model"],
+  });
+  return (target: CatalogModel, usage: Usage): void => {
+    const nanoUsd = costNanoUsd(priceOf(target), usage);
+    if (nanoUsd) cost.inc(modelLabels(target.provider, target.model), nanoUsd / NANO_PER_USD);
+  };
+}
+
+/** A model that nobody listed is a caller's word. */
+function modelLabels(
+  provider: CatalogModel["provider"],
+  { id }: CatalogModel["model"],
+): Labels<"provider" | "model"> {
+  const isListed = provider.models.some((model) => model.id === id);
+  return { provider: provider.id, model: isListed ? id : OTHER };
 }
 
 function wayCounters(metrics: Metrics) {

@@ -150,6 +150,14 @@ test("a request that reached no upstream says why", async () => {
   expect(text).toContain("no answer began (refused, model_not_found, HTTP 404)");
 });
 
+test("a request of the native stream is listed and told like any other", async () => {
+  const turns = [{ role: "user", parts: [{ kind: "text", text: CANARY }] }];
+  const response = await gateway.post("/v1/native/stream", { model: "sim/echo", turns });
+  await response.text();
+  const id = response.headers.get("x-request-id") ?? "";
+  expect(await explained(id)).toContain("in the native stream");
+});
+
 test("--last and --list show the newest, --json everything", async () => {
   const response = await gateway.post("/v1/chat/completions", { model: "sim/echo", messages });
   const id = response.headers.get("x-request-id") ?? "";

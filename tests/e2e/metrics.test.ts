@@ -19,9 +19,10 @@ beforeAll(async () => {
     env: { OPENAI_BASE_URL: baseUrl },
     environmentKeys: { openai: KEY },
     config: {
-      gateway: { maxInFlight: 3 },
+      gateway: { maxInFlight: 3, prices: { "priced/m": { input: 2, output: 4 } } },
       providers: {
         lab: { api: "chat", baseUrl, apiKey: KEY, models: [{ id: "listed" }] },
+        priced: { api: "chat", baseUrl, apiKey: KEY, models: [{ id: "m" }] },
         open: { api: "chat", baseUrl, apiKey: KEY },
       },
     },
@@ -99,6 +100,15 @@ test("tokens are counted by model, and models nobody listed together", async () 
   expect(await count('gateway_output_tokens_total{provider="lab",model="listed"}')).toBe(5);
   await ask(`open/${CANARY}`);
   expect(await count('gateway_output_tokens_total{provider="open",model="other"}')).toBe(5);
+});
+
+test("what a priced model costs is counted, and what has no price is not guessed", async () => {
+  const usage = { prompt_tokens: 1_000_000, completion_tokens: 500_000 };
+  script = () => Response.json({ id: "x", object: "chat.completion", choices: [], usage });
+  await ask("priced/m");
+  expect(await count('gateway_cost_usd_total{provider="priced",model="m"}')).toBe(4);
+  await ask("lab/listed");
+  expect(await count('gateway_cost_usd_total{provider="lab",model="listed"}')).toBe(0);
 });
 
 test("requests are counted by dialect, upstream and status class, failures by what went wrong", async () => {

@@ -8,6 +8,7 @@ const DIALECTS: Readonly<Record<string, string>> = {
   responses: "OpenAI Responses",
   messages: "Anthropic Messages",
   generate: "Gemini generateContent",
+  native: "the native stream",
 };
 
 const ENDS: Readonly<Record<AccessRecord["outcome"], string>> = {
