@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { BindAddressText, defineKey } from "#platform";
 import { responsesKeys } from "./continuation/responses-config.ts";
-import { gatewayPolicy, gatewayPrices } from "./keys/config.ts";
+import { gatewayAdminBind, gatewayPolicy, gatewayPrices } from "./keys/config.ts";
 import { ProvidersConfig } from "./providers/operator.ts";
 import { RoutesConfig } from "./routing/route-table.ts";
 
@@ -204,5 +204,6 @@ export const gatewayKeys = [
   telemetryPropagate,
   gatewayPolicy,
   gatewayPrices,
+  gatewayAdminBind,
   providersKey,
 ] as const;

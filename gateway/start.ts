@@ -41,7 +41,8 @@ import {
 } from "./continuation/responses-config.ts";
 import { CredentialCheck } from "./credentials/credential-check.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
-import { gatewayPolicy, gatewayPrices } from "./keys/config.ts";
+import { gatewayAdminBind, gatewayPolicy, gatewayPrices } from "./keys/config.ts";
+import { serveAdmin } from "./keys/admin-server.ts";
 import { openKeys } from "./keys/open-keys.ts";
 import { ModelCatalog } from "./models/catalog.ts";
 import { ModelDiscovery } from "./models/discovery.ts";
@@ -176,8 +177,11 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     metrics: observation.metrics,
     log,
   });
+  const parts = { keys: money.keys, isOwner, log };
+  const admin = await orStop(money, () => serveAdmin(config.get(gatewayAdminBind), parts));
   const opened = {
     stop: async () => {
+      await admin?.stop();
       await observation.stop();
       money.stop();
     },

@@ -1,7 +1,8 @@
 // The configuration keys about keys and money. Only the operator may set them: a checkout that could name prices or
 // rules could spend.
 
-import { defineKey } from "#platform";
+import { z } from "zod";
+import { BindAddressText, defineKey } from "#platform";
 import { PricesConfig } from "../pricing/prices.ts";
 import { PolicyConfig } from "./policy-rules.ts";
 
@@ -21,4 +22,14 @@ export const gatewayPrices = defineKey({
   default: {},
   project: "refused",
   doc: "USD per million tokens by provider/model: input, output, cacheRead, cacheWrite5m, cacheWrite1h, reasoning. Goes before the bundled prices; a model without a price costs null.",
+});
+
+/** Where keys are administered over HTTP. */
+export const gatewayAdminBind = defineKey({
+  name: "gateway.adminBind",
+  schema: z.union([z.literal("off"), BindAddressText]),
+  default: "off",
+  env: "PARLEY_GATEWAY_ADMIN_BIND",
+  project: "refused",
+  doc: "Address of /admin/keys, for the gateway's own token only; off, or host:port on this machine.",
 });
