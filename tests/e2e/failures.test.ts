@@ -129,7 +129,7 @@ describe.each(clientIds)("a %s client", (client) => {
     const packed = await ask(client, "sim/echo", {}, { headers: { "content-encoding": "zstd" } });
     expect(await refusal(packed)).toMatchObject({ status: 415, isAnthropic });
     const nowhere = await gateway.post(
-      `${clients[client].path}/nothing`,
+      `${clients[client].path}/nothing/there`,
       {},
       {
         headers: isAnthropic ? { "anthropic-version": "2023-06-01" } : {},
