@@ -86,6 +86,13 @@ test("what another process creates and revokes is noticed within a second", asyn
   other.close();
 });
 
+test("a key that another process has just made works at the first try", () => {
+  const other = new GatewayKeys(home, { nowMs: () => nowMs });
+  const { secret } = other.create(wanted("ci"));
+  other.close();
+  expect(keys.authenticate(secret)?.name).toBe("ci");
+});
+
 test("a key typed where its name belongs is not repeated", () => {
   const { secret } = keys.create(wanted("ci"));
   expect(() => keys.revoke(secret)).toThrow("there is no living key of that name");
