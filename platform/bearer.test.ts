@@ -1,7 +1,7 @@
 // Which token a request really offers, and how our own are made, kept and replaced.
 
-import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -14,7 +14,17 @@ import {
 } from "./bearer.ts";
 import { redact } from "./redact.ts";
 
-const temporaryPath = () => join(mkdtempSync(join(tmpdir(), "bearer-")), "deep", "server.token");
+const directories: string[] = [];
+
+function temporaryPath(): string {
+  const directory = mkdtempSync(join(tmpdir(), "bearer-"));
+  directories.push(directory);
+  return join(directory, "deep", "server.token");
+}
+
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
 
 describe("readBearer", () => {
   const cases: [string, Record<string, string>, string | undefined][] = [

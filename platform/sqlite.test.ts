@@ -1,12 +1,13 @@
 // Opening databases: private, durable, migrated once; damaged or newer files are left alone.
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -17,7 +18,17 @@ import { DatabaseError, type Migration, openDatabase, schemaVersion } from "./sq
 const ONE: Migration = { version: 1, sql: "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT)" };
 const TWO: Migration = { version: 2, sql: "ALTER TABLE item ADD COLUMN size INTEGER" };
 
-const temporaryPath = () => join(mkdtempSync(join(tmpdir(), "sqlite-")), "home", "data.db");
+const directories: string[] = [];
+
+function temporaryPath(): string {
+  const directory = mkdtempSync(join(tmpdir(), "sqlite-"));
+  directories.push(directory);
+  return join(directory, "home", "data.db");
+}
+
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
 
 function open(path: string, migrations: readonly Migration[] = [ONE]) {
   return openDatabase(path, { migrations, synchronous: "FULL" });
