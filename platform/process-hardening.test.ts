@@ -20,7 +20,9 @@ function startChild({ isHardened }: { isHardened: boolean }) {
     for (const name of ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"]) {
       try {
         dumpable ??= dlopen(name, { prctl: { args, returns: "i32" } }).symbols.prctl(${PR_GET_DUMPABLE}, 0, 0, 0, 0);
-      } catch {}
+      } catch {
+        // This machine has another of these libraries.
+      }
     }
     process.stdout.write(JSON.stringify({ gaps, dumpable }));
     process.stdout.end();

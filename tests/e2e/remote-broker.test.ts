@@ -4,7 +4,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { environment } from "#platform";
 
 const launcher = join(dirname(dirname(import.meta.dir)), "bin", "agent.mjs");
@@ -75,14 +75,30 @@ class Program {
     await this.#child.exited;
   }
 
+  /** Lets the server behind the launcher crash where it stands. */
+  async crash(): Promise<void> {
+    const { pid } = this.#child;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
+    for (const child of children.split(" ")) process.kill(Number(child), "SIGSEGV");
+    await this.#child.exited;
+  }
+
   async #collect(): Promise<void> {
     for await (const chunk of this.#child.stderr) this.log += new TextDecoder().decode(chunk);
   }
 }
 
-function startBroker(bind: string): Promise<Program> {
-  const env = { PARLEY_HOME: join(scratch, "broker-home") };
-  return Program.start(["auth-broker", "serve", "--broker-bind", bind], env);
+function startBroker(bind: string, env: Record<string, string> = {}): Promise<Program> {
+  return Program.start(["auth-broker", "serve", "--broker-bind", bind], {
+    PARLEY_HOME: join(scratch, "broker-home"),
+    ...env,
+  });
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 function startGateway(brokerUrl: string, env: Record<string, string> = {}): Promise<Program> {
@@ -99,8 +115,10 @@ function brokerToken(): string {
   return readFileSync(join(scratch, "broker-home", "auth-broker.token"), "utf8").trim();
 }
 
-async function store(brokerUrl: string, key: string): Promise<void> {
-  const credential = { type: "api_key", key };
+async function store(
+  brokerUrl: string,
+  credential: Record<string, string | number>,
+): Promise<void> {
   const response = await fetch(`${brokerUrl}/v1/credential`, {
     method: "POST",
     headers: { authorization: `Bearer ${brokerToken()}`, "content-type": "application/json" },
@@ -108,6 +126,8 @@ async function store(brokerUrl: string, key: string): Promise<void> {
   });
   expect(response.status).toBe(200);
 }
+
+const apiKey = (key: string) => ({ type: "api_key", key });
 
 async function ask({ ready }: Program, content = "hello"): Promise<number> {
   const messages = [{ role: "user", content }];
@@ -124,7 +144,7 @@ test("a gateway boots from its cache with the broker down, and reconciles when i
   mkdirSync(join(scratch, "broker-home"), { mode: 0o700 });
   const broker = await startBroker("127.0.0.1:0");
   const brokerUrl = broker.ready["broker"]?.url ?? "";
-  await store(brokerUrl, KEY_1);
+  await store(brokerUrl, apiKey(KEY_1));
   const whole = { PARLEY_AUTH_BROKER_LEASE: "false" };
   const first = await startGateway(brokerUrl, whole);
   expect(await ask(first)).toBe(200);
@@ -142,7 +162,7 @@ test("a gateway boots from its cache with the broker down, and reconciles when i
   expect(second.log).toContain("starting with the cached snapshot");
 
   const back = await startBroker(new URL(brokerUrl).host);
-  await store(brokerUrl, KEY_2);
+  await store(brokerUrl, apiKey(KEY_2));
   while (keysSeen.at(-1) !== KEY_2) {
     expect(performance.now()).toBeLessThan(deadlineMs + 30_000);
     // A conversation of its own each time: one that has begun stays on its account.
@@ -157,11 +177,40 @@ test("a gateway boots from its cache with the broker down, and reconciles when i
   expect(existsSync(join(scratch, "gateway-home", "vault.db"))).toBe(false);
 }, 60_000);
 
+// Elsewhere there is no /proc to find the server behind its launcher.
+test.skipIf(process.platform !== "linux")(
+  "no file, no log and no core of a broker that crashed, or of its client, shows a secret",
+  async () => {
+    mkdirSync(join(scratch, "broker-home"), { mode: 0o700 });
+    const broker = await startBroker("127.0.0.1:0", { PARLEY_LOG_LEVEL: "debug" });
+    const brokerUrl = broker.ready["broker"]?.url ?? "";
+    await store(brokerUrl, apiKey(KEY_1));
+    const tokens = { refresh: "canary-refresh-0123456789", access: "canary-access-0123456789" };
+    await store(brokerUrl, { type: "oauth", ...tokens, expires: Date.now() + 3_600_000 });
+    const gateway = await startGateway(brokerUrl, {
+      PARLEY_AUTH_BROKER_LEASE: "false",
+      PARLEY_LOG_LEVEL: "debug",
+    });
+    expect(await ask(gateway)).toBe(200);
+    await broker.crash();
+    await gateway.crash();
+    const files = filesBelow(scratch);
+    expect(files.map((path) => basename(path))).toEqual(
+      expect.arrayContaining(["vault.db-wal", "audit.db-wal", "auth-broker-snapshot.enc"]),
+    );
+    expect(files.filter((path) => /^core(?:\.|$)/.test(basename(path)))).toEqual([]);
+    expect(files.filter((path) => readFileSync(path).includes("canary-"))).toEqual([]);
+    expect(broker.log + gateway.log).not.toContain("canary-");
+    expect(broker.log + gateway.log).toContain('"level":"debug"');
+  },
+  60_000,
+);
+
 test("a gateway leases its keys by default, and tells what it used", async () => {
   mkdirSync(join(scratch, "broker-home"), { mode: 0o700 });
   const broker = await startBroker("127.0.0.1:0");
   const brokerUrl = broker.ready["broker"]?.url ?? "";
-  await store(brokerUrl, KEY_1);
+  await store(brokerUrl, apiKey(KEY_1));
   const gateway = await startGateway(brokerUrl);
   expect(await ask(gateway)).toBe(200);
   expect(keysSeen).toEqual([KEY_1]);

@@ -9,7 +9,7 @@ import { RefreshWorker } from "./refresh-workers.ts";
 import { startTokenServer } from "./token-server.ts";
 
 /** Each interrupts two refreshes; `bench/refresh-crash.ts` does thousands. */
-const KILLS = 50;
+const KILLS = 100;
 /** A whole refresh takes about this long here, in ms; kills fall anywhere in it. */
 const REFRESH_MS = 150;
 
