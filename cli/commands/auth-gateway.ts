@@ -7,6 +7,6 @@ import { authGatewaySubcommands } from "./auth-gateway/index.ts";
 /** `agent auth-gateway`. */
 export const authGatewayCommand: CliCommand = {
   name: "auth-gateway",
-  summary: "serve models from a broker's credentials: serve, token, status",
+  summary: "serve models from a broker's credentials: serve, key, check, explain",
   register: (command, context) => addSubcommands(command, authGatewaySubcommands, context),
 };

@@ -25,12 +25,12 @@ export const commands: readonly ListedCommand[] = [
   },
   {
     name: "auth-gateway",
-    summary: "serve models from a broker's credentials: serve, token, status",
+    summary: "serve models from a broker's credentials: serve, key, check, explain",
     load: async () => (await import("./auth-gateway.ts")).authGatewayCommand,
   },
   {
     name: "usage",
-    summary: "show how much of each account is used, and when it resets",
+    summary: "what is left of each account; --by key, model or day what was used",
     load: async () => (await import("./usage.ts")).usageCommand,
   },
   {

@@ -25,7 +25,7 @@ interface UsageOptions {
 /** `agent usage`. */
 export const usageCommand: CliCommand = {
   name: "usage",
-  summary: "show how much of each account is used, and when it resets",
+  summary: "what is left of each account; --by key, model or day what was used",
   register(command, context) {
     command
       .option("--provider <id>", "this provider only")
