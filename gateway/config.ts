@@ -40,7 +40,7 @@ export const gatewayMaxBodyBytes = defineKey({
   default: 32 * 1024 * 1024,
   env: "PARLEY_GATEWAY_MAX_BODY_BYTES",
   project: { isTighter: isLower },
-  doc: "Largest request body in bytes; a larger one is answered with 413.",
+  doc: "Largest request body in bytes, as it arrives and as it unpacks; a larger one is answered with 413.",
 });
 
 /** Most requests at once. */

@@ -167,6 +167,7 @@ const KIND_OF_REFUSAL: Readonly<Record<number, FailureKind>> = {
   400: "bad_request",
   403: "forbidden",
   413: "too_large",
+  415: "bad_request",
   503: "overloaded",
 };
 

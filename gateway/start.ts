@@ -194,6 +194,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
       hasToken: !isOpen,
       ...(isOpen && { [unauthenticated]: true as const }),
       maxBodyBytes: config.get(gatewayMaxBodyBytes),
+      unpacksBodies: true,
       ...(config.get(gatewayWebSocket) && {
         sockets: {
           maxMessageBytes: config.get(gatewayMaxBodyBytes),

@@ -1,7 +1,8 @@
 // What stands between a socket and a handler: the guard, the body within its limit, the deadlines of the
 // connection, and one way to refuse. Refuses to tell a caller anything about an unexpected error.
 
-import { BodyTooLargeError, hasBody, readBody } from "./body-limit.ts";
+import { unpackerOf } from "./body-encoding.ts";
+import { BodyError, hasBody, readBody } from "./body-limit.ts";
 import type { Logger } from "./log.ts";
 import { guardRequest, type GuardOptions } from "./request-guard.ts";
 import type { AcceptSocket, SocketData, SocketLimits, WebSockets } from "./web-sockets.ts";
@@ -42,7 +43,10 @@ export type RequestHandler = (
 /** What every listener of one server has in common. */
 export interface FrontDoorOptions {
   readonly fetch: RequestHandler;
+  /** Of a body as it arrives, and of what it unpacks to. */
   readonly maxBodyBytes?: number;
+  /** Undoes the content-encoding of bodies, and refuses the ones it does not know; else they stay as they came. */
+  readonly unpacksBodies?: boolean;
   readonly idleSeconds?: number;
   readonly allowedOrigins?: readonly string[];
   /** Takes WebSockets, within these limits. */
@@ -52,7 +56,7 @@ export interface FrontDoorOptions {
     request: Request,
     peer: Pick<RequestControl, "remoteAddress">,
   ) => Response | undefined;
-  /** Builds the answer for what never reaches `fetch`: 400, 403, 405, 413, 500, 503. */
+  /** Builds the answer for what never reaches `fetch`: 400, 403, 405, 413, 415, 500, 503. */
   readonly refuse: (refusal: Refusal, request: Request) => Response;
   readonly log: Logger;
 }
@@ -120,8 +124,7 @@ export class FrontDoor {
       refused.headers.set("connection", "close");
       return refused;
     }
-    const limits = { maxBytes: this.#maxBytes };
-    const body = hasContent ? await readBody(request, limits) : NO_BODY;
+    const body = hasContent ? await this.#readBody(request) : NO_BODY;
     connections.timeout(request, 0);
     let isOverridden = false;
     let isSocket = false;
@@ -147,11 +150,13 @@ export class FrontDoor {
     return response;
   }
 
+  #readBody(request: Request): Promise<Uint8Array> {
+    const unpack = this.#options.unpacksBodies ? unpackerOf(request.headers) : undefined;
+    return readBody(request, { maxBytes: this.#maxBytes, unpack });
+  }
+
   #fail(request: Request, error: unknown): Response {
-    if (error instanceof BodyTooLargeError) {
-      const { code, message } = error;
-      return this.#refuse(request, { status: 413, code, message });
-    }
+    if (error instanceof BodyError) return this.#refuse(request, error);
     const fields = { method: request.method, error };
     if (request.signal.aborted) {
       this.#options.log.debug("client left before it was answered", fields);

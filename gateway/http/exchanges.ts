@@ -1,8 +1,7 @@
 // From a call to an exchange that the pipeline can serve: the body as it came, a place among those in flight, the
-// time. Refuses compressed bodies, and requests beyond the limit.
+// time. Refuses requests beyond the limit.
 
 import type { Logger, Metrics } from "#platform";
-import { GatewayError } from "../errors.ts";
 import type { RequestTrace } from "../observability/trace-context.ts";
 import { clientRequestId } from "../pipeline/client-request-id.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
@@ -43,7 +42,6 @@ export class Exchanges {
 
   /** Serves `call`; gives its place back when serving throws. */
   async serve(call: Call, kind: ExchangeKind, serve: ServeExchange): Promise<Response> {
-    refuseEncoded(call.request.headers);
     const exchange = this.#open(call, kind);
     try {
       return await serve(exchange);
@@ -73,16 +71,4 @@ export class Exchanges {
       release: this.#inFlight.enter(),
     };
   }
-}
-
-function refuseEncoded(headers: Headers): void {
-  const encoding = headers.get("content-encoding");
-  if (encoding === null || encoding === "identity") return;
-  const message = `content-encoding: "${encoding}" is not accepted; send the body uncompressed.`;
-  throw new GatewayError({
-    kind: "bad_request",
-    message,
-    code: "unsupported_encoding",
-    status: 415,
-  });
 }

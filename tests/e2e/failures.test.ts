@@ -2,6 +2,7 @@
 // it, the caller's own dialect always, and never a key, a host or a path.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { grammars } from "../grammar/grammar.ts";
 import { eventStream, startScriptedUpstream, type Script } from "../scripted-upstream.ts";
 import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
@@ -123,11 +124,17 @@ describe.each(clientIds)("a %s client", (client) => {
     expect(found.message).toContain(hint);
   });
 
-  test("that sends too much, compressed bodies, or to nowhere is told so", async () => {
+  test("that sends too much, an unknown compression, or to nowhere is told so", async () => {
     const big = await ask(client, "sim/echo", { filler: "x".repeat(1_100_000) });
     expect(await refusal(big)).toMatchObject({ status: 413, isAnthropic });
-    const packed = await ask(client, "sim/echo", {}, { headers: { "content-encoding": "zstd" } });
+    const packed = await ask(client, "sim/echo", {}, { headers: { "content-encoding": "lzw" } });
     expect(await refusal(packed)).toMatchObject({ status: 415, isAnthropic });
+    const corrupt = await ask(client, "sim/echo", {}, { headers: { "content-encoding": "br" } });
+    expect(await refusal(corrupt)).toMatchObject({ status: 400, isAnthropic });
+    const bomb = zstdCompressSync(Buffer.alloc(1_100_000, 0x20));
+    const init = { body: bomb, headers: { "content-encoding": "zstd" } };
+    const bombed = await gateway.post(clients[client].path, "", init);
+    expect(await refusal(bombed)).toMatchObject({ status: 413, isAnthropic });
     const nowhere = await gateway.post(
       `${clients[client].path}/nothing/there`,
       {},
@@ -428,6 +435,26 @@ test("the body of a same-dialect request arrives byte for byte, but for the mode
   await gateway.post("/v1/messages", body);
   expect(upstream.received.at(-1)?.body).toBe(body.replace('"um\\u002fm"', '"m"'));
 });
+
+test.each([
+  ["gzip", gzipSync],
+  ["zstd", zstdCompressSync],
+] as const)(
+  "a body in %s is unpacked before it goes on, in either lane",
+  async (encoding, pack) => {
+    for (const provider of ["um", "uc"] as const) {
+      script = () => Response.json({ id: "msg_1", type: "message", content: [] });
+      const said = { max_tokens: 50, messages: [{ role: "user", content: "packed hello" }] };
+      const text = JSON.stringify({ model: `${provider}/m`, ...said });
+      const headers = { "content-encoding": encoding };
+      await gateway.post("/v1/messages", "", { body: pack(Buffer.from(text)), headers });
+      const seen = upstream.received.at(-1);
+      expect(seen?.headers["content-encoding"]).toBeUndefined();
+      expect(seen?.body).toContain("packed hello");
+      if (provider === "um") expect(seen?.body).toBe(text.replace("um/m", "m"));
+    }
+  },
+);
 
 test("health needs no key and says no more than it must", async () => {
   const response = await fetch(`${gateway.url}/healthz`);
