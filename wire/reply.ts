@@ -30,6 +30,8 @@ export interface Usage {
   readonly output: number;
   /** Of output, the part spent on reasoning, when the provider says. */
   readonly reasoning?: number;
+  /** How it was served, as the provider says (flex, priority, batch, fast …); absent for its usual service. */
+  readonly serviceTier?: string;
   /** True when no provider reported these figures. */
   readonly isEstimated?: boolean;
 }

@@ -21,7 +21,7 @@ export const gatewayPrices = defineKey({
   schema: PricesConfig,
   default: {},
   project: "refused",
-  doc: "USD per million tokens by provider/model: input, output, cacheRead, cacheWrite5m, cacheWrite1h, reasoning. Goes before the bundled prices; a model without a price costs null.",
+  doc: "USD per million tokens by provider/model: input, output, cacheRead, cacheWrite5m, cacheWrite1h, reasoning; tiers: what a service tier costs, as a multiple (flex: 0.5). Goes before the bundled prices; a model without a price costs null.",
 });
 
 /** Where keys are administered over HTTP. */

@@ -47,4 +47,5 @@ export const LEDGER_MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  { version: 2, sql: "ALTER TABLE requests ADD COLUMN service_tier TEXT" },
 ];

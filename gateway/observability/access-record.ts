@@ -61,6 +61,7 @@ export const AccessRecord = z.object({
       cacheRead: Tokens,
       cacheWrite: Tokens,
       reasoning: Tokens.optional(),
+      serviceTier: z.string().optional(),
       isEstimated: z.boolean().optional(),
     })
     .optional(),

@@ -15,9 +15,10 @@ const price = constantFrom(...listed);
 test("every bundled price is a whole number of nano-USD per token", () => {
   const { longContext: _nested, ...flat } = listed[0] ?? {};
   expect(Object.keys(flat).length).toBeGreaterThan(2);
-  for (const { longContext, ...prices } of listed) {
-    for (const value of [...Object.values(prices), ...Object.values(longContext ?? {})]) {
-      expect(Number.isSafeInteger(value) && value > 0).toBe(true);
+  for (const { longContext = {}, tiers = {}, ...prices } of listed) {
+    const shares = Object.values(tiers).flatMap(({ times, per }) => [times, per]);
+    for (const value of [...Object.values(prices), ...Object.values(longContext), ...shares]) {
+      expect(Number.isSafeInteger(value) && Number(value) > 0).toBe(true);
     }
   }
 });
@@ -47,6 +48,28 @@ test("input above the step is billed at the dearer price, whole", () => {
   };
   expect(costNanoUsd(stepped, { ...usage, input: 100, output: 1 })).toBe(101);
   expect(costNanoUsd(stepped, { ...usage, input: 101, output: 1 })).toBe(205);
+});
+
+test("a tier costs its share, rounded up to a whole nano-USD; one without a share costs null", () => {
+  const tiers = { flex: { times: 1, per: 2 }, priority: { times: 5, per: 2 } };
+  const own: ModelPrice = { input: 5, output: 1, tiers };
+  const used = { ...usage, input: 3 };
+  expect(costNanoUsd(own, used)).toBe(15);
+  expect(costNanoUsd(own, { ...used, serviceTier: "flex" })).toBe(8);
+  expect(costNanoUsd(own, { ...used, serviceTier: "priority" })).toBe(38);
+  for (const serviceTier of ["scale", "unknown", "constructor", "priority+geo_us"]) {
+    expect(costNanoUsd(own, { ...used, serviceTier })).toBeNull();
+  }
+});
+
+test("a long context in a tier of its own has no price", () => {
+  const gpt = PRICE_TABLE["api.openai.com"]?.["gpt-5.5"];
+  const long = { ...usage, input: 272_001 };
+  expect(costNanoUsd(gpt, long)).toBe(272_001 * 10_000);
+  expect(costNanoUsd(gpt, { ...long, input: 272_000, serviceTier: "priority" })).toBe(
+    272_000 * 12_500,
+  );
+  expect(costNanoUsd(gpt, { ...long, serviceTier: "priority" })).toBeNull();
 });
 
 test("what is not known exactly costs null", () => {
@@ -94,6 +117,21 @@ test("the bundled price is the vendor's own, snapshots included; another host's 
   expect(priceOf(model(vendor, "gpt-5-unheard-of"))).toBeUndefined();
   expect(priceOf(model(vendor, "constructor"))).toBeUndefined();
   expect(priceOf(model("http://127.0.0.1:9/v1", "gpt-5"))).toBeUndefined();
+});
+
+test("the operator says what a tier costs", () => {
+  const priceOf = priceList(
+    PricesConfig.parse({
+      "openai/gpt-5": { input: 1, output: 2, tiers: { flex: 0.5, turbo: 1.125 } },
+    }),
+  );
+  const price = priceOf(model("https://api.openai.com/v1", "gpt-5"));
+  const used = { ...usage, input: 1_000 };
+  expect(costNanoUsd(price, { ...used, serviceTier: "flex" })).toBe(500_000);
+  expect(costNanoUsd(price, { ...used, serviceTier: "turbo" })).toBe(1_125_000);
+  expect(costNanoUsd(price, { ...used, serviceTier: "priority" })).toBeNull();
+  const refused = { input: 1, output: 2, tiers: { flex: 0.0005 } };
+  expect(() => PricesConfig.parse({ "a/b": refused })).toThrow("0.001");
 });
 
 test("the operator's price wins, and one finer than can be counted is refused", () => {

@@ -14,26 +14,41 @@ export interface TokenPrices {
   readonly reasoning?: number;
 }
 
+/** What a tier costs, as a share of the usual price. */
+export interface TierShare {
+  readonly times: number;
+  readonly per: number;
+}
+
 /** The prices of one model. */
 export interface ModelPrice extends TokenPrices {
+  /** By the tier's name in Usage. A tier that is not here has no price, and none has one for a long context. */
+  readonly tiers?: Readonly<Record<string, TierShare>>;
   /** Prices of a request whose whole input is larger than that. */
   readonly longContext?: TokenPrices & { readonly aboveInputTokens: number };
 }
 
-/** The exact cost in nano-USD; null when it cannot be known exactly. */
+const USUAL: TierShare = { times: 1, per: 1 };
+
+/**
+ * The exact cost in nano-USD, a fraction that a tier's share leaves rounded up; null when it cannot be known exactly.
+ */
 export function costNanoUsd(price: ModelPrice | undefined, usage: Usage): number | null {
   if (!price || usage.isEstimated) return null;
   const prices = pricesFor(price, usage);
+  const share = shareFor(price, usage, prices);
+  if (!share) return null;
   const { input, cacheRead, cacheWrite, cacheWrite1h = 0, output, reasoning = 0 } = usage;
   const isApart = prices.reasoning !== undefined;
-  return sum([
+  const items = [
     [input, prices.input],
     [cacheRead, prices.cacheRead],
     [cacheWrite - cacheWrite1h, prices.cacheWrite5m],
     [cacheWrite1h, prices.cacheWrite1h],
     [isApart ? output - reasoning : output, prices.output],
     [isApart ? reasoning : 0, prices.reasoning],
-  ]);
+  ] as const;
+  return sum(items, share);
 }
 
 /**
@@ -63,7 +78,20 @@ function pricesFor(price: ModelPrice, { input, cacheRead, cacheWrite }: Usage): 
     : price;
 }
 
-function sum(items: readonly (readonly [tokens: number, price: number | undefined])[]) {
+function shareFor(
+  price: ModelPrice,
+  { serviceTier }: Usage,
+  prices: TokenPrices,
+): TierShare | undefined {
+  if (serviceTier === undefined) return USUAL;
+  const { tiers = {} } = price;
+  return prices === price && Object.hasOwn(tiers, serviceTier) ? tiers[serviceTier] : undefined;
+}
+
+function sum(
+  items: readonly (readonly [tokens: number, price: number | undefined])[],
+  { times, per }: TierShare = USUAL,
+) {
   let total = 0n;
   for (const [tokens, price] of items) {
     if (tokens === 0) continue;
@@ -71,5 +99,7 @@ function sum(items: readonly (readonly [tokens: number, price: number | undefine
     if (price === undefined || !Number.isSafeInteger(tokens) || tokens < 0) return null;
     total += BigInt(tokens) * BigInt(price);
   }
-  return total <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(total) : null;
+  const share = BigInt(per);
+  const cost = (total * BigInt(times) + share - 1n) / share;
+  return cost <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(cost) : null;
 }

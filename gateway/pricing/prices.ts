@@ -20,6 +20,23 @@ const UsdPerMillion = z
   })
   .transform((usd) => Math.round(usd * NANO_PER_TOKEN));
 
+/** Dearest tier taken, as a multiple of the usual price. */
+export const MAX_TIER_SHARE = 100;
+
+const SHARES_PER_UNIT = 1_000;
+
+const Share = z
+  .number()
+  .positive()
+  .max(MAX_TIER_SHARE)
+  .refine(
+    (share) => Math.abs(share * SHARES_PER_UNIT - Math.round(share * SHARES_PER_UNIT)) < 1e-6,
+    {
+      error: "the smallest step is 0.001",
+    },
+  )
+  .transform((share) => ({ times: Math.round(share * SHARES_PER_UNIT), per: SHARES_PER_UNIT }));
+
 const ConfiguredPrice = z.strictObject({
   input: UsdPerMillion,
   output: UsdPerMillion,
@@ -27,9 +44,10 @@ const ConfiguredPrice = z.strictObject({
   cacheWrite5m: UsdPerMillion.optional(),
   cacheWrite1h: UsdPerMillion.optional(),
   reasoning: UsdPerMillion.optional(),
+  tiers: z.record(z.string(), Share).optional(),
 });
 
-/** The `gateway.prices` section: `provider/model` → USD per million tokens. */
+/** The `gateway.prices` section: `provider/model` → USD per million tokens, tiers as shares of that. */
 export const PricesConfig = z.record(
   z.string().regex(/^[^/\s]+\/\S+$/, "a priced model is provider/model"),
   ConfiguredPrice,

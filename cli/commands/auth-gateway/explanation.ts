@@ -93,10 +93,11 @@ function ended({ outcome, status, code, usage, ...record }: AccessRecord): reado
 }
 
 function tokens(usage: NonNullable<AccessRecord["usage"]>): string {
-  const { input, output, cacheRead, cacheWrite, reasoning, isEstimated } = usage;
+  const { input, output, cacheRead, cacheWrite, reasoning, serviceTier, isEstimated } = usage;
   const thought = reasoning === undefined ? "" : ` (${reasoning} of them reasoning)`;
   const cached = `${cacheRead} read from and ${cacheWrite} written to a cache`;
-  return `${input} in, ${output} out${thought}, ${cached}${isEstimated ? "; estimated" : ""}`;
+  const tier = serviceTier === undefined ? "" : `; tier ${serviceTier}`;
+  return `${input} in, ${output} out${thought}, ${cached}${tier}${isEstimated ? "; estimated" : ""}`;
 }
 
 function dialect(format: string): string {

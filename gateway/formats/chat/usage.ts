@@ -2,6 +2,7 @@
 // Refuses to invent figures: a body without usage yields none.
 
 import { isJsonObject, type Json, type JsonObject, type Usage } from "#wire";
+import { serviceTier } from "../service-tier.ts";
 
 function count(value: Json | undefined): number | undefined {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
@@ -52,10 +53,12 @@ export function decodeUsage(usage: JsonObject): Usage {
   };
 }
 
-/** Usage of a reply body or stream chunk; the latest report wins over `before`. */
+/** Usage of a reply body or stream chunk, its service tier beside it; the latest report wins over `before`. */
 export function readUsage(body: JsonObject, before: Usage | undefined): Usage | undefined {
   const usage = usageObject(body);
-  return usage ? decodeUsage(usage) : before;
+  if (!usage) return before;
+  const tier = serviceTier(body["service_tier"]);
+  return { ...decodeUsage(usage), ...(tier !== undefined && { serviceTier: tier }) };
 }
 
 /** OpenAI's usage object: inclusive prompt, cached part named. */

@@ -3,8 +3,12 @@
 
 import type { Json, JsonObject, Usage } from "#wire";
 import { isJsonObject } from "#wire";
+import { serviceTier } from "../service-tier.ts";
 
-type Counts = { -readonly [K in Exclude<keyof Usage, "isEstimated">]?: number };
+type Counts = { -readonly [K in Exclude<keyof Usage, "isEstimated" | "serviceTier">]?: number };
+
+// Where it is served costs extra too, unless it is anywhere.
+const ANYWHERE = new Set(["global", "not_available"]);
 
 function count(value: Json | undefined): number | undefined {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
@@ -39,12 +43,29 @@ function countsOfIterations(iterations: Json | undefined): Counts {
   return sum;
 }
 
+/** Tier, speed and place of service as one name, each only where it is not the usual one. */
+function tierOf({ service_tier, speed, inference_geo: geo }: JsonObject): string | undefined {
+  const place =
+    typeof geo === "string" && !ANYWHERE.has(geo) ? serviceTier(`geo_${geo}`) : undefined;
+  const names = [serviceTier(service_tier), serviceTier(speed), place];
+  return names.filter((name) => name !== undefined).join("+") || undefined;
+}
+
 /** Merges a dialect `usage` object over what was seen before; `before` when it holds no figure. */
 export function mergeUsage(usage: Json | undefined, before: Usage | undefined): Usage | undefined {
   if (!isJsonObject(usage)) return before;
   const counts = { ...countsOf(usage), ...countsOfIterations(usage.iterations) };
   if (Object.keys(counts).length === 0) return before;
-  return { input: 0, cacheRead: 0, cacheWrite: 0, output: 0, ...before, ...counts };
+  const tier = tierOf(usage);
+  return {
+    input: 0,
+    cacheRead: 0,
+    cacheWrite: 0,
+    output: 0,
+    ...before,
+    ...counts,
+    ...(tier !== undefined && { serviceTier: tier }),
+  };
 }
 
 /** Usage in a whole reply, a `message_start` or a `message_delta` event, merged over `before`. */
@@ -69,6 +90,7 @@ export function encodeDeltaUsage(usage: Usage | undefined): JsonObject {
 /** The `usage` of a whole message and of `message_start`. */
 export function encodeUsage(usage: Usage | undefined): JsonObject {
   const longLived = usage?.cacheWrite1h;
+  const served = usage?.serviceTier?.split("+") ?? [];
   return {
     ...encodeDeltaUsage(usage),
     cache_creation:
@@ -79,7 +101,7 @@ export function encodeUsage(usage: Usage | undefined): JsonObject {
             ephemeral_1h_input_tokens: longLived,
           },
     inference_geo: null,
-    service_tier: null,
-    speed: null,
+    service_tier: served.find((name) => name === "priority" || name === "batch") ?? null,
+    speed: served.includes("fast") ? "fast" : null,
   };
 }

@@ -8,7 +8,7 @@ import type { UpstreamContext } from "../format.ts";
 import { badGateway, failureIn } from "./errors.ts";
 import { objectAt, objectsAt, stringAt } from "./fields.ts";
 import { partsOf } from "./output-items.ts";
-import { readUsage } from "./usage.ts";
+import { usageOf } from "./usage.ts";
 
 const STOP_BY_REASON = new Map<string, StopReason>([
   ["max_output_tokens", "max_tokens"],
@@ -63,7 +63,7 @@ export function decodeReply(body: Json, context: UpstreamContext): Reply {
   });
   if (typeof stop !== "string") throw new UpstreamFailed(stop);
   const model = stringAt(body, "model");
-  const usage = readUsage(body["usage"]);
+  const usage = usageOf(body);
   return {
     ...(id !== undefined && { id }),
     ...(model !== undefined && { model }),

@@ -15,7 +15,7 @@ import { badGateway, failureIn } from "./errors.ts";
 import { numberAt, objectAt, objectsAt, stringAt } from "./fields.ts";
 import { createItemDecoder, type ItemDecoder, itemTypeOfEvent } from "./item-decoder.ts";
 import { endingOf } from "./reply-decoder.ts";
-import { readUsage } from "./usage.ts";
+import { usageOf } from "./usage.ts";
 
 /** Terminal events and the status each stands for; `response.done` leaves it to the body. */
 const TERMINAL = new Map<string, string | undefined>([
@@ -211,7 +211,7 @@ class ResponsesStreamDecoder implements StreamDecoder {
       this.#fail(stop);
       return;
     }
-    const usage = readUsage(response["usage"]);
+    const usage = usageOf(response);
     this.#hasEnded = true;
     this.#emit({ type: "finish", stop, ...(usage && { usage }) });
   }

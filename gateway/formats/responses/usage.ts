@@ -2,6 +2,7 @@
 // Refuses to invent: a body without counts gives undefined, never zeros.
 
 import { isJsonObject, type Json, type JsonObject, type Usage } from "#wire";
+import { serviceTier } from "../service-tier.ts";
 import { numberAt, objectAt } from "./fields.ts";
 
 /** A `usage` object → disjoint counts; undefined when it holds none. */
@@ -26,6 +27,13 @@ export function readUsage(usage: Json | undefined): Usage | undefined {
   };
 }
 
+/** The usage of a whole response object, with the tier that served it; undefined when it holds none. */
+export function usageOf(response: JsonObject): Usage | undefined {
+  const usage = readUsage(response["usage"]);
+  const tier = serviceTier(response["service_tier"]);
+  return usage && tier !== undefined ? { ...usage, serviceTier: tier } : usage;
+}
+
 /** Disjoint counts → the `usage` object, every field the SDK types require present. */
 export function writeUsage(usage: Usage): JsonObject {
   const input = usage.input + usage.cacheRead + usage.cacheWrite;
@@ -44,5 +52,5 @@ export function writeUsage(usage: Usage): JsonObject {
 /** Usage in a reply body or in a stream event that carries a response; `before` when there is none. */
 export function usageIn(value: JsonObject, before: Usage | undefined): Usage | undefined {
   const holder = objectAt(value, "response") ?? value;
-  return readUsage(holder["usage"]) ?? before;
+  return usageOf(holder) ?? before;
 }
