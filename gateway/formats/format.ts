@@ -17,6 +17,7 @@ import type {
   Usage,
 } from "#wire";
 import type { Losses } from "./losses.ts";
+import type { TokenCount } from "./token-count.ts";
 
 /** What decodeRequest may use and must fill. */
 export interface DecodeContext {
@@ -71,6 +72,8 @@ export interface Quirks {
   readonly hasThinkTags?: boolean;
   /** Hosts that pad each delta with random characters unless they are asked not to (OpenAI). */
   readonly padsStreams?: boolean;
+  /** Gemini hosts that count the fields of a request, not a request as one (Vertex AI). */
+  readonly hasBareTokenCount?: boolean;
 }
 
 /**
@@ -153,6 +156,8 @@ export interface UpstreamFormat {
   createStreamDecoder(emit: EmitReplyEvent, context: UpstreamContext): StreamDecoder;
   /** Upstream's error body (parsed JSON, or text when it is none) → what went wrong. Never throws. */
   decodeError(status: number, body: Json): Failure;
+  /** Absent where the dialect has no count of a request's tokens. */
+  readonly tokenCount?: TokenCount;
 }
 
 /** A wire format that callers speak. */

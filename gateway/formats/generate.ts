@@ -6,6 +6,7 @@ import { decodeError } from "./generate/errors.ts";
 import { decodeReply } from "./generate/reply-decoder.ts";
 import { encodeRequest } from "./generate/request-encoder.ts";
 import { createStreamDecoder } from "./generate/stream-decoder.ts";
+import { tokenCount } from "./generate/token-count.ts";
 
 /** Gemini generateContent: `POST /v1beta/models/MODEL:generateContent`. */
 export const generate: UpstreamFormat = {
@@ -14,4 +15,5 @@ export const generate: UpstreamFormat = {
   decodeReply,
   createStreamDecoder,
   decodeError,
+  tokenCount,
 };

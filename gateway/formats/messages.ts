@@ -10,6 +10,7 @@ import { decodeRequest } from "./messages/request-decoder.ts";
 import { encodeRequest } from "./messages/request-encoder.ts";
 import { createStreamDecoder } from "./messages/stream-decoder.ts";
 import { createStreamEncoder, encodeStreamError } from "./messages/stream-encoder.ts";
+import { tokenCount } from "./messages/token-count.ts";
 import { readUsage } from "./messages/usage.ts";
 
 /** Anthropic Messages: `POST /v1/messages`. */
@@ -27,4 +28,5 @@ export const messages: Format = {
   readUsage,
   encodeStreamCut: encodeStreamError,
   dropCarriers,
+  tokenCount,
 };

@@ -10,6 +10,7 @@ import { decodeRequest } from "./responses/request-decoder.ts";
 import { encodeRequest } from "./responses/request-encoder.ts";
 import { createStreamDecoder } from "./responses/stream-decoder.ts";
 import { createStreamEncoder, encodeStreamCut } from "./responses/stream-encoder.ts";
+import { tokenCount } from "./responses/token-count.ts";
 import { usageIn } from "./responses/usage.ts";
 
 /** The Responses API, stateless: `store` is never honoured and nothing can be referred to by id. */
@@ -27,4 +28,5 @@ export const responses: Format = {
   readUsage: usageIn,
   encodeStreamCut,
   dropCarriers,
+  tokenCount,
 };

@@ -3,7 +3,8 @@
 import { formats } from "../formats/index.ts";
 import { EndpointMissing, forwardTo } from "../pipeline/endpoint-call.ts";
 import { answer, type PipelineParts, type TryWay } from "../pipeline/pipeline.ts";
-import { countHere } from "../pipeline/token-count.ts";
+import { countHere, type WriteCount } from "../pipeline/token-count.ts";
+import { countThere } from "../pipeline/upstream-count.ts";
 import { ENDPOINT_FORMATS, type Endpoint } from "../providers/endpoint.ts";
 import type { CountText } from "../tokens/tokenizer.ts";
 import type { Exchanges } from "./exchanges.ts";
@@ -30,8 +31,9 @@ export function endpointRoutes(parts: EndpointParts, exchanges: Exchanges): read
     };
   };
   const { countText } = parts;
-  const counted = countHere(countText, (tokens) => ({ input_tokens: tokens }));
-  const countedInput = countHere(countText, (tokens) => ({
+  const count = (write: WriteCount) => countThere(write, countHere(countText, write));
+  const counted = count((tokens) => ({ input_tokens: tokens }));
+  const countedInput = count((tokens) => ({
     object: "response.input_tokens",
     input_tokens: tokens,
   }));

@@ -6,7 +6,7 @@ import { formats } from "../formats/index.ts";
 import { ENDPOINT_FORMATS, type Endpoint } from "../providers/endpoint.ts";
 import { endpointUrl } from "../providers/endpoint-url.ts";
 import { dispatch } from "./dispatch.ts";
-import { MODEL_HEADER, type TryWay } from "./pipeline.ts";
+import { MODEL_HEADER, spokenBy, type TryWay } from "./pipeline.ts";
 import { relayReply, sameFormatBody } from "./same-format.ts";
 
 /** An upstream has no such endpoint; `fix` says what its caller may do instead. */
@@ -20,9 +20,16 @@ export class EndpointMissing extends InvalidRequest {
 /** Forwards to the endpoint; `otherwise` answers for an upstream that has none, or throws. */
 export function forwardTo(endpoint: Endpoint, otherwise: TryWay): TryWay {
   return (attempt, underway) => {
-    const hasIt = attempt.target.provider.endpoints?.includes(endpoint) ?? false;
-    return hasIt ? forward(endpoint, attempt, underway) : otherwise(attempt, underway);
+    return has(attempt.target, endpoint)
+      ? forward(endpoint, attempt, underway)
+      : otherwise(attempt, underway);
   };
+}
+
+function has(target: Parameters<TryWay>[0]["target"], endpoint: Endpoint): boolean {
+  if (!target.provider.endpoints?.includes(endpoint)) return false;
+  // More than one dialect counts under this name.
+  return endpoint !== "count_tokens" || spokenBy(target).includes(ENDPOINT_FORMATS[endpoint]);
 }
 
 async function forward(

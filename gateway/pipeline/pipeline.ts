@@ -211,7 +211,8 @@ function invalidJson(error: unknown): unknown {
   });
 }
 
-function spokenBy({ provider, model }: CatalogModel): Provider["formats"] {
+/** The dialects that a model's upstream speaks; others are translated to the first. */
+export function spokenBy({ provider, model }: CatalogModel): Provider["formats"] {
   return provider.formatsOf?.(model.id) ?? provider.formats;
 }
 

@@ -13,6 +13,7 @@ const list: readonly Provider[] = builtInProviders;
 
 const KNOWN_QUIRKS: Readonly<Record<keyof Quirks, true>> = {
   forcesToolsUnthinking: true,
+  hasBareTokenCount: true,
   hasLeadingSystemOnly: true,
   hasLegacyMaxTokens: true,
   hasNineCharToolIds: true,

@@ -15,6 +15,7 @@ export const google: Provider = {
   baseUrlEnv: "GOOGLE_GEMINI_BASE_URL",
   otherBaseUrls: { chat: "https://generativelanguage.googleapis.com/v1beta/openai" },
   quirks: { hasLegacyMaxTokens: true, hasNoDeveloperRole: true, hasNoFreeformTools: true },
+  endpoints: ["count_tokens"],
   modelPattern: /^gemini-/,
   takesUnlistedModels: true,
   needsKey: true,

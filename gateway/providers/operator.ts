@@ -55,7 +55,7 @@ export const ProviderConfig = z.strictObject({
     .array(z.enum(ENDPOINTS))
     .optional()
     .describe(
-      "What it serves beside answers: count_tokens (messages), input_tokens and compact (responses), embeddings.",
+      "What it serves beside answers: count_tokens (messages, generate), input_tokens and compact (responses), embeddings.",
     ),
   models: z
     .union([
