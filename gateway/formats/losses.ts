@@ -16,6 +16,11 @@ export class Losses {
     if (!this.#reasons.has(field)) this.#reasons.set(field, reason);
   }
 
+  /** Each field that was lost, and why, in the order in which they were met. */
+  get all(): readonly (readonly [field: string, reason: string])[] {
+    return [...this.#reasons];
+  }
+
   get isEmpty(): boolean {
     return this.#reasons.size === 0;
   }

@@ -12,7 +12,7 @@ export const gatewayPolicy = defineKey({
   schema: PolicyConfig,
   default: [],
   project: "refused",
-  doc: "Rules in order, for every dialect. Each says whom it is for (models, providers, keys: globs; formats) and does one thing: deny (with a reason), rewriteModel, or tools (allow and deny globs).",
+  doc: "Rules in order, for every dialect. Each says whom it is for (models, providers, keys: globs; formats) and does one thing: deny (with a reason), rewriteModel, tools (allow and deny globs), or strict: true (a translation that would lose anything is refused).",
 });
 
 /** The operator's prices. */

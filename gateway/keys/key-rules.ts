@@ -39,6 +39,8 @@ export const KeyRules = z.strictObject({
   concurrentStreams: Limit,
   /** Hard limits in nano-USD. */
   budgets: z.strictObject({ total: Budget, day: Budget, week: Budget, month: Budget }).prefault({}),
+  /** Whether a translation that would lose anything of a request is refused. */
+  strict: z.boolean().default(false),
   /** The broker's ids of the credentials it may use; null for any. */
   credentials: z.array(z.int().positive()).max(MAX_PATTERNS).nullable().default(null),
 });

@@ -20,11 +20,12 @@ const PolicyRule = z
       .strictObject({ allow: Patterns.default(["*"]), deny: Patterns.default([]) })
       .optional()
       .describe("Take out the tools that allow does not cover, or deny covers."),
+    strict: z.literal(true).optional().describe("Refuse a translation that would lose anything."),
   })
   .refine(
-    ({ deny, rewriteModel, tools }) =>
-      [deny, rewriteModel, tools].filter((action) => action !== undefined).length === 1,
-    { error: "a rule does exactly one of deny, rewriteModel and tools" },
+    ({ deny, rewriteModel, tools, strict }) =>
+      [deny, rewriteModel, tools, strict].filter((action) => action !== undefined).length === 1,
+    { error: "a rule does exactly one of deny, rewriteModel, tools and strict" },
   );
 /** See the schema. */
 export type PolicyRule = z.infer<typeof PolicyRule>;

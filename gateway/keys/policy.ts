@@ -13,12 +13,18 @@ import { SPOKEN_FORMATS } from "./key-rules.ts";
 import type { PolicyRule } from "./policy-rules.ts";
 import { filterTools, type ToolRule } from "./tool-filter.ts";
 
-/** A request as the rules leave it. */
-export interface Ruled {
+/** A request that rules are applied to. */
+interface Ruling {
   /** The model to route to. */
   readonly model: string;
   /** The caller's own bytes where no rule touched them. */
   readonly bytes: Uint8Array;
+}
+
+/** A request as the rules leave it. */
+export interface Ruled extends Ruling {
+  /** True when nothing of it may be lost on the way. */
+  readonly isStrict: boolean;
 }
 
 /** Finds the models that an id may mean; none where it means nothing. */
@@ -40,9 +46,10 @@ export class Policy {
   }
 
   /** Applies the operator's rules in order. Throws RuleRefusal. */
-  apply({ model: asked, bytes: given, exchange }: Ruled & { exchange: Exchange }): Ruled {
+  apply({ model: asked, bytes: given, exchange }: Ruling & { exchange: Exchange }): Ruled {
     let model = asked;
     let bytes = given;
+    let isStrict = exchange.caller.rules?.strict ?? false;
     for (const rule of this.#rules) {
       if (!this.#covers(rule, model, exchange)) continue;
       if (rule.deny !== undefined) throw denied(rule.deny);
@@ -50,10 +57,11 @@ export class Policy {
         exchange.trail.push(`policy serves ${rule.rewriteModel} instead of ${model}`);
         model = rule.rewriteModel;
       }
+      if (rule.strict) isStrict = true;
       if (rule.tools) bytes = withoutTools(bytes, rule.tools, exchange);
     }
     this.#refuseHopeless(model, exchange);
-    return { model, bytes };
+    return { model, bytes, isStrict };
   }
 
   // Before any credential is looked for: who may not use a provider learns nothing of its state.

@@ -2,6 +2,7 @@
 // The same callers, ways, keys and accounts as for answers; an upstream without the endpoint is named, not guessed at.
 
 import { InvalidRequest } from "../errors.ts";
+import { Losses } from "../formats/losses.ts";
 import { formats } from "../formats/index.ts";
 import { ENDPOINT_FORMATS, type Endpoint } from "../providers/endpoint.ts";
 import { endpointUrl } from "../providers/endpoint-url.ts";
@@ -48,7 +49,7 @@ async function forward(
     format: format.id,
     model: target.model.id,
     url: endpointUrl(provider, endpoint, target.model.id),
-    body: sameFormatBody(bytes, model, { ...alias, format }),
+    body: sameFormatBody(bytes, model, { ...alias, format, losses: new Losses() }),
     isStream: false,
     lease,
     maxCalls,

@@ -14,7 +14,7 @@ import {
 import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { CallerFormat, Format, ReplyContext, UpstreamFormat } from "../formats/format.ts";
 import { formats, upstreamFormats } from "../formats/index.ts";
-import { Losses } from "../formats/losses.ts";
+import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
 import type { Policy } from "../keys/policy.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -28,6 +28,7 @@ import type { ObserveSettlement } from "./settlement.ts";
 import type { StreamParts } from "./stream-response.ts";
 import { relayReply, relayStream, sameFormatBody, type OnEnd } from "./same-format.ts";
 import {
+  LossRefused,
   translateReply,
   translateRequest,
   translateStream,
@@ -54,7 +55,10 @@ const MODEL_ID = new RegExp(`^[\\x21-\\x7e]{1,${MAX_MODEL_CHARS}}$`);
 export const MODEL_HEADER = "x-parley-model";
 
 /** A request on its way: what every way of it is tried with. */
-export type Underway = Pick<Context, "bytes" | "asked" | "exchange" | "parts" | "settling">;
+export type Underway = Pick<
+  Context,
+  "bytes" | "asked" | "isStrict" | "exchange" | "parts" | "settling"
+>;
 
 /** Tries one way, up to the moment its answer has begun; UpstreamFailed lets the next one be tried. */
 export type TryWay = (attempt: Attempt, underway: Underway) => Promise<Response>;
@@ -71,7 +75,11 @@ export async function answer(
   try {
     const head = readHead(given, exchange.format);
     settling.asks(head);
-    const { model, bytes } = parts.policy.apply({ model: head.model, bytes: given, exchange });
+    const { model, bytes, isStrict } = parts.policy.apply({
+      model: head.model,
+      bytes: given,
+      exchange,
+    });
     const asked = bytes === given ? head : readHead(bytes, exchange.format);
     const allows = allowed(exchange, parts.admission);
     route = parts.router.begin({ model, exchange, bytes, ...allows });
@@ -81,7 +89,14 @@ export async function answer(
     settling.admitted(ticket);
     for (;;) {
       try {
-        const response = await tryWay(attempt, { asked, bytes, exchange, parts, settling });
+        const response = await tryWay(attempt, {
+          asked,
+          bytes,
+          isStrict,
+          exchange,
+          parts,
+          settling,
+        });
         // What was answered without an upstream says nothing of it.
         if (settling.hasTried) route.served(attempt);
         return response;
@@ -109,6 +124,8 @@ export async function answer(
 interface Context {
   readonly bytes: Uint8Array;
   readonly asked: Head;
+  /** Whether the caller is refused what would lose anything of the request. */
+  readonly isStrict: boolean;
   readonly exchange: Exchange;
   readonly parts: PipelineParts;
   readonly settling: Settling;
@@ -237,11 +254,13 @@ function replyContext(
 }
 
 async function sameFormat(context: Context, format: Format): Promise<Response> {
-  const { bytes, asked, target, lease, maxCalls, exchange, parts } = context;
+  const { bytes, asked, isStrict, target, lease, maxCalls, exchange, parts } = context;
   const model = asked.scan.fields.get("model");
   if (!model) throw new Error("readHead guarantees the field");
   const alias = { asked: asked.model, sent: target.model.id };
-  const body = sameFormatBody(bytes, model, { ...alias, format });
+  const losses = new Losses();
+  const body = sameFormatBody(bytes, model, { ...alias, format, losses });
+  if (isStrict && !losses.isEmpty) throw new LossRefused(losses);
   const call = {
     provider: target.provider,
     format: format.id,
@@ -258,16 +277,19 @@ async function sameFormat(context: Context, format: Format): Promise<Response> {
   const conceal = concealerOf(target.provider);
   const reply = replyContext(context);
   const relay = { response, exchange, format, alias, secret, conceal, choices, reply };
-  return asked.isStream
+  const answer = await (asked.isStream
     ? relayStream(relay, onEnd(context), parts)
-    : relayReply(relay, onEnd(context));
+    : relayReply(relay, onEnd(context)));
+  if (!losses.isEmpty) answer.headers.set(LOSSY_HEADER, losses.toString());
+  return answer;
 }
 
 async function translated(context: Context): Promise<Response> {
-  const { bytes, asked, target, to, lease, maxCalls, exchange, parts } = context;
+  const { bytes, asked, isStrict, target, to, lease, maxCalls, exchange, parts } = context;
   const translation = translateRequest(readBody(bytes), exchange.format, to, {
     target,
     hostedTools: parts.hostedTools,
+    isStrict,
   });
   const lost = translation.losses.toString();
   if (lost !== "") exchange.log.debug("lossy translation", { requestId: exchange.id, lost });

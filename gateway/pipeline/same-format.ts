@@ -5,6 +5,7 @@ import { redact, type OutboundResponse } from "#platform";
 import { isJsonObject, parseJson, type FailureKind, type JsonObject, type Usage } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import type { Format, ReplyContext } from "../formats/format.ts";
+import type { Losses } from "../formats/losses.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
@@ -20,7 +21,7 @@ const utf8 = new TextEncoder();
 export function sameFormatBody(
   bytes: Uint8Array,
   model: { readonly start: number; readonly end: number },
-  { asked, sent, format }: { asked: string; sent: string; format: Format },
+  { asked, sent, format, losses }: { asked: string; sent: string; format: Format; losses: Losses },
 ): Uint8Array {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const renamed =
@@ -35,6 +36,7 @@ export function sameFormatBody(
   // State of another provider, replayed after the conversation moved here: no provider understands it.
   const body = parseJson(renamed.toString("utf8"));
   if (!isJsonObject(body) || !format.dropCarriers(body)) return renamed;
+  losses.add("reasoning", "reasoning of another provider");
   return utf8.encode(JSON.stringify(body));
 }
 

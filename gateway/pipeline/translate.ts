@@ -9,7 +9,7 @@ import {
   type Json,
   type JsonObject,
 } from "#wire";
-import { UpstreamFailed } from "../errors.ts";
+import { InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { CallerFormat, Quirks, ReplyContext, UpstreamFormat } from "../formats/format.ts";
 import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
@@ -34,12 +34,30 @@ export interface Translation {
   readonly losses: Losses;
 }
 
+/** A request of which something would be lost, from a caller who wants that refused. */
+export class LossRefused extends InvalidRequest {
+  constructor(losses: Losses) {
+    const [first] = losses.all;
+    const lost = losses.all.map(([field, reason]) => `${field} (${reason})`).join(", ");
+    const message = `This request may lose nothing on its way, and would lose ${lost}. Leave that out, ask for a model that takes it, or use a key that is not strict.`;
+    super(message, { code: "lossy_translation", param: first?.[0] });
+  }
+}
+
+/** How a request is translated. */
+interface TranslateOptions {
+  readonly target: CatalogModel;
+  readonly hostedTools: "drop" | "reject";
+  /** Whether it is refused when anything of it would be lost. */
+  readonly isStrict: boolean;
+}
+
 /** Decodes, fits and encodes a request. Throws InvalidRequest naming the path of what cannot cross. */
 export function translateRequest(
   body: JsonObject,
   from: CallerFormat,
   to: UpstreamFormat,
-  { target, hostedTools }: { target: CatalogModel; hostedTools: "drop" | "reject" },
+  { target, hostedTools, isStrict }: TranslateOptions,
 ): Translation {
   const losses = new Losses();
   const request = from.decodeRequest(body, { losses });
@@ -54,6 +72,7 @@ export function translateRequest(
     quirks,
     losses,
   });
+  if (isStrict && !losses.isEmpty) throw new LossRefused(losses);
   return { request, body: JSON.stringify(encoded), tools, losses };
 }
 

@@ -19,6 +19,7 @@ const config = {
       { keys: ["ruled"], models: ["*/thinking"], deny: "thinking is off today" },
       { keys: ["ruled"], models: ["*/long"], rewriteModel: "sim-messages/echo" },
       { keys: ["ruled"], tools: { deny: ["secret_*"] } },
+      { keys: ["exact"], strict: true },
     ],
   },
 };
@@ -357,6 +358,41 @@ test("the operator's policy denies, rewrites and takes tools out, in every diale
       expect(called).not.toContain("secret_read");
     }
   }
+});
+
+test.each([
+  ["a strict key", () => newKey({ strict: true })],
+  ["a key that the policy makes strict", () => newKey({}, "exact")],
+])("%s is told what a translation would lose, and loses nothing", async (_, make) => {
+  const { secret } = await make();
+  const lossy = { seed: 7, metadata: { a: "b" } };
+  for (const stream of [false, true]) {
+    const refused = await chat(secret, "sim-messages/echo", { ...lossy, stream });
+    expect(refused.status).toBe(400);
+    const { error } = (await refused.json()) as { error: Record<string, string> };
+    expect(error).toMatchObject({ code: "lossy_translation", param: "seed" });
+    expect(error["message"]).toMatch(/seed \(.+\), metadata.* \(.+\)/);
+    expect((await chat(secret, "sim-messages/echo", { stream })).status).toBe(200);
+    expect((await chat(secret, "sim/echo", { ...lossy, stream })).status).toBe(200);
+  }
+  const thinking = { type: "thinking", thinking: "hm", signature: "gw1.eyJmIjoiY2hhdCJ9" };
+  const foreign = {
+    model: "sim/echo",
+    max_tokens: 50,
+    messages: [
+      { role: "user", content: "a" },
+      { role: "assistant", content: [thinking, { type: "text", text: "b" }] },
+      { role: "user", content: "c" },
+    ],
+  };
+  const ask = (key: string) =>
+    gateway.post("/v1/messages", foreign, { headers: { authorization: `Bearer ${key}` } });
+  const refused = await ask(secret);
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain("reasoning of another provider");
+  const loose = await ask(gateway.token);
+  expect(loose.headers.get("x-parley-lossy")).toBe("reasoning=reasoning of another provider");
+  expect((await chat(gateway.token, "sim-messages/echo", lossy)).status).toBe(200);
 });
 
 test("a key sees its own use, and the ledger of the home holds all of it", async () => {

@@ -23,6 +23,7 @@ export const createKeySubcommand: Subcommand = {
       .option("--rpd <n>", "requests per day")
       .option("--streams <n>", "streams at the same time")
       .option("--budget <list>", "dollars by window, such as day=5,month=50 or total=100")
+      .option("--strict", "refuse a translation that would lose anything of a request")
       .option("--credentials <ids>", "the broker's ids of the only accounts it may use")
       .option("--from <duration>", "when it begins to be valid, such as 2h from now")
       .option("--expires <duration>", "when it ends by itself, such as 30d (default: never)")

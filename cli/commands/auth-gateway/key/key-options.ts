@@ -17,6 +17,7 @@ export interface KeyOptions {
   readonly rpd?: string;
   readonly streams?: string;
   readonly budget?: string;
+  readonly strict?: boolean;
   readonly credentials?: string;
   readonly from?: string;
   readonly expires?: string;
@@ -46,6 +47,7 @@ function rulesOf(options: KeyOptions): KeyRules {
     tokensPerMinute: whole(options.tpm, "--tpm"),
     requestsPerDay: whole(options.rpd, "--rpd"),
     concurrentStreams: whole(options.streams, "--streams"),
+    strict: options.strict ?? false,
     budgets: budget === undefined ? {} : budgets(budget),
     credentials:
       credentials === undefined ? null : list(credentials).map((id) => whole(id, "--credentials")),

@@ -35,6 +35,7 @@ function keyScreen({ name, id, owner, status, rules, ...key }: VirtualKey): stri
     ["models", models.allow.join(",") + deny],
     ["providers", providers.join(",")],
     ["formats", formats?.join(",") ?? "all"],
+    ["strict", rules.strict ? "yes, nothing of a request may be lost" : "no"],
     ["accounts", credentials?.join(",") ?? "all"],
     ["requests per minute", limit(rules.requestsPerMinute)],
     ["tokens per minute", limit(rules.tokensPerMinute)],
