@@ -9,8 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { type GatewayUnderTest, startGatewayUnderTest } from "./gateway-under-test.ts";
 
-const UPSTREAMS = ["sim", "sim-chat", "sim-responses", "sim-messages"] as const;
+const UPSTREAMS = ["sim", "sim-chat", "sim-responses", "sim-messages", "sim-generate"] as const;
 const QUESTION = "Ünïcödé 漢字 😀, twice";
+
+// It warns of reasoning that came without encrypted state; the simulator has none.
+globalThis.AI_SDK_LOG_WARNINGS = false;
 
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
@@ -49,6 +52,35 @@ const lookUp = (name: string) =>
       return { found: `${name} of ${city}` };
     },
   });
+
+/** An agent's tools over a folder in memory; its shell knows one command. */
+function folderTools() {
+  const files = new Map<string, string>();
+  const path = z.string();
+  return {
+    write: tool({
+      description: "writes a file",
+      inputSchema: z.object({ path, content: z.string() }),
+      execute: (file) => {
+        files.set(file.path, file.content);
+        return "written";
+      },
+    }),
+    read: tool({
+      description: "reads a file",
+      inputSchema: z.object({ path }),
+      execute: (file) => files.get(file.path) ?? "no such file",
+    }),
+    bash: tool({
+      description: "runs a command",
+      inputSchema: z.object({ command: z.string() }),
+      execute: ({ command }) => {
+        const [, file = ""] = /^tr a-z A-Z < (.+)$/.exec(command) ?? [];
+        return files.get(file)?.toUpperCase() ?? `unknown: ${command}`;
+      },
+    }),
+  };
+}
 
 /** Reads a stream to its end; an error in it is thrown, not passed over. */
 async function drain(result: { fullStream: AsyncIterable<{ type: string; error?: unknown }> }) {
@@ -105,6 +137,15 @@ describe.each(Object.entries(providers))("%s", (name, provider) => {
       expect(await result.text).toBe("The tools have answered.");
       expect(await result.steps).toHaveLength(2);
       expect(lookedUp.toSorted()).toEqual(["time of Zürich", "weather of Paris"]);
+    });
+
+    test.each(["whole", "streamed"])("does the simulator's task, call by call, %s", async (how) => {
+      const tools = folderTools();
+      const request = { ...ask("task"), tools, stopWhen: isStepCount(5) };
+      const result = how === "whole" ? await generateText(request) : streamText(request);
+      if ("fullStream" in result) await drain(result);
+      expect(await result.text).toBe("The task is done: THREE TOOLS, ONE TASK.");
+      expect(await result.steps).toHaveLength(4);
     });
 
     test("gets an object of the shape it asked for", async () => {

@@ -1,16 +1,19 @@
-// What the simulator reads of a request: the last thing said, whether tools were answered, which tools are
-// offered. Lenient on purpose: a client under test with odd fields still gets its answer.
+// What the simulator reads of a request: the last thing said, how tools were answered, which tools are offered.
+// Lenient on purpose: a client under test with odd fields still gets its answer.
 
 import { isJsonObject, type Json, type JsonObject } from "#wire";
+import { readTools, type OfferedTool } from "./offered-tools.ts";
 
 /** The little of a request that scenarios depend on. */
 export interface Prompt {
   /** Text of the last message of the user. */
   readonly text: string;
-  /** Names of the function tools offered. */
-  readonly tools: readonly string[];
+  /** The tools offered that a client runs itself. */
+  readonly tools: readonly OfferedTool[];
   /** True when the conversation ends in tool results. */
   readonly hasResults: boolean;
+  /** The text of every tool result in the conversation, in order. */
+  readonly results: readonly string[];
   readonly isStream: boolean;
   /** Chat `stream_options.include_usage`. */
   readonly includeUsage: boolean;
@@ -25,8 +28,9 @@ export function readPrompt(body: JsonObject, bodyChars: number): Prompt {
   const options = body["stream_options"];
   return {
     text: typeof body["input"] === "string" ? body["input"] : textOf(users.at(-1)?.["content"]),
-    tools: listOf(body["tools"]).flatMap(toolName),
-    hasResults: last !== undefined && isResult(last),
+    tools: readTools(body),
+    hasResults: last !== undefined && resultsIn(last).length > 0,
+    results: items.flatMap(resultsIn),
     isStream: body["stream"] === true,
     includeUsage: isJsonObject(options) && options["include_usage"] === true,
     bodyChars,
@@ -45,14 +49,13 @@ function textOf(content: Json | undefined): string {
     .join("\n");
 }
 
-function toolName(tool: JsonObject): string[] {
-  const inner = isJsonObject(tool["function"]) ? tool["function"] : tool;
-  return typeof inner["name"] === "string" ? [inner["name"]] : [];
-}
-
-function isResult(item: JsonObject): boolean {
-  if (item["role"] === "tool") return true;
+function resultsIn(item: JsonObject): string[] {
+  if (item["role"] === "tool") return [textOf(item["content"])];
   const type = item["type"];
-  if (type === "function_call_output" || type === "custom_tool_call_output") return true;
-  return listOf(item["content"]).some((part) => part["type"] === "tool_result");
+  if (type === "function_call_output" || type === "custom_tool_call_output") {
+    return [textOf(item["output"])];
+  }
+  return listOf(item["content"])
+    .filter((part) => part["type"] === "tool_result")
+    .map((part) => textOf(part["content"]));
 }

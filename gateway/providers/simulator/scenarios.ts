@@ -3,6 +3,7 @@
 
 import type { Failure, ReplyEvent, Usage } from "#wire";
 import type { Prompt } from "./prompt.ts";
+import { playTask } from "./task.ts";
 
 /** How an answer goes wrong below the level of events. */
 export type Fault = "hang" | "reset" | "malformed";
@@ -51,7 +52,8 @@ function echo(prompt: Prompt): ReplyEvent[] {
 
 function calls(prompt: Prompt, count: number): ReplyEvent[] {
   if (prompt.hasResults) return [...text("The tools have answered."), end];
-  const names = prompt.tools.length > 0 ? prompt.tools : ["get_weather"];
+  const offered = prompt.tools.map(({ name }) => name);
+  const names = offered.length > 0 ? offered : ["get_weather"];
   const cities = ["Paris", "Zürich"];
   return [
     ...text("Looking that up."),
@@ -82,6 +84,10 @@ export const scenarios = {
   tools: {
     summary: "two parallel tool calls; text once they are answered",
     events: (p) => calls(p, 2),
+  },
+  task: {
+    summary: "writes a file, reads it and runs a command, with the tools that an agent offers",
+    events: (prompt) => (prompt.tools.length > 0 ? playTask(prompt) : echo(prompt)),
   },
   thinking: { summary: "reasons, then repeats the last user message", events: thinking },
   long: {

@@ -7,16 +7,21 @@ import {
   isJsonObject,
   ReplyAssembler,
   type Failure,
-  type CallerFormatId,
   type FormatId,
   type Json,
   type ReplyEvent,
   type Usage,
 } from "#wire";
-import type { Format, ReplyContext } from "../../formats/format.ts";
+import type { ReplyContext } from "../../formats/format.ts";
 import { formats } from "../../formats/index.ts";
 import { Losses } from "../../formats/losses.ts";
 import { answerEndpoint } from "./endpoints.ts";
+import {
+  findAlteredSignature,
+  geminiWriter,
+  readGeminiRequest,
+  type AnswerWriter,
+} from "./gemini.ts";
 import { readPrompt, type Prompt } from "./prompt.ts";
 import { findScenario, scenarios, type Scenario } from "./scenarios.ts";
 
@@ -34,21 +39,20 @@ export async function answerAs(
   request: OutboundRequest,
   spoken: FormatId,
 ): Promise<OutboundResponse> {
-  if (spoken === "generate") throw new Error("the simulator speaks callers' dialects only");
-  const format: CallerFormatId = spoken;
+  const codec: AnswerWriter = spoken === "generate" ? geminiWriter : formats[spoken];
   const bytes = typeof request.body === "string" ? utf8.encode(request.body) : request.body;
   let body: Json;
   try {
     body = readJson(bytes ?? utf8.encode("{}"));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return failed(formats[format], { kind: "bad_request", message, code: "json_malformed" });
+    return failed(codec, { kind: "bad_request", message, code: "json_malformed" });
   }
-  const object = isJsonObject(body) ? body : {};
+  const given = isJsonObject(body) ? body : {};
+  const object = spoken === "generate" ? readGeminiRequest(request.url, given) : given;
   const model = typeof object["model"] === "string" ? object["model"] : "";
   const { name, delayMs } = readDirective(request.headers[SIM_HEADER], model);
   const scenario = findScenario(name);
-  const codec = formats[format];
   if (!scenario) {
     const message = `The simulator has no scenario "${name}"; it has ${Object.keys(scenarios).join(", ")}.`;
     return failed(codec, { kind: "unknown_model", message, param: "model" });
@@ -56,6 +60,8 @@ export async function answerAs(
   if (scenario.failure) {
     return failed(codec, scenario.failure.failure, scenario.failure.retryAfterSeconds);
   }
+  const altered = spoken === "generate" ? findAlteredSignature(given) : undefined;
+  if (altered) return failed(codec, altered);
   const other = answerEndpoint(request.url, object);
   if (other) {
     const json = { "content-type": "application/json" };
@@ -79,7 +85,11 @@ function readDirective(header: string | undefined, model: string) {
   return { name: name || model, delayMs };
 }
 
-function failed(codec: Format, failure: Failure, retryAfterSeconds?: number): OutboundResponse {
+function failed(
+  codec: AnswerWriter,
+  failure: Failure,
+  retryAfterSeconds?: number,
+): OutboundResponse {
   const { status, body } = codec.encodeError(failure, "req_simulated");
   return respond(status, [utf8.encode(JSON.stringify(body))], {
     "content-type": "application/json",
@@ -132,7 +142,7 @@ function replyContext(model: string, prompt: Prompt): ReplyContext {
 }
 
 function streamChunks(
-  codec: Format,
+  codec: AnswerWriter,
   events: readonly ReplyEvent[],
   context: ReplyContext,
   { fault }: Scenario,
@@ -151,7 +161,7 @@ interface Playback {
 }
 
 function whole(
-  codec: Format,
+  codec: AnswerWriter,
   events: readonly ReplyEvent[],
   context: ReplyContext,
   playback: Playback,
