@@ -31,7 +31,7 @@ import {
   gatewaySimulator,
   providersKey,
 } from "./config.ts";
-import { ResponseStore } from "./continuation/response-store.ts";
+import { ResponseStore, type ResponseStoreLimits } from "./continuation/response-store.ts";
 import {
   gatewayResponseStore,
   gatewayResponseStoreMaxBytes,
@@ -44,16 +44,17 @@ import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import { gatewayAdminBind, gatewayPolicy, gatewayPrices } from "./keys/config.ts";
 import { serveAdmin } from "./keys/admin-server.ts";
 import { openKeys } from "./keys/open-keys.ts";
+import { InFlight } from "./http/in-flight.ts";
 import { ModelCatalog } from "./models/catalog.ts";
 import { ModelDiscovery } from "./models/discovery.ts";
-import { openObservation } from "./observability/observation.ts";
+import { type Observation, openObservation } from "./observability/observation.ts";
 import type { ObserveLimits } from "./pipeline/dispatch.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
 import { OWNER } from "./pipeline/caller.ts";
-import { openRouter } from "./routing/open-router.ts";
+import { openRouter, type RoutingNews } from "./routing/open-router.ts";
 import type { AskUsage } from "./routing/headroom.ts";
 import type { ObserveUse } from "./pipeline/observers.ts";
-import { priceList } from "./pricing/prices.ts";
+import { type PriceOf, priceList } from "./pricing/prices.ts";
 import { builtInProviders } from "./providers/index.ts";
 import {
   describeProvider,
@@ -63,7 +64,7 @@ import {
 import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
 import { baseUrlFrom, type Provider } from "./providers/provider.ts";
 import { simulatorsOfOneFormat } from "./providers/simulator.ts";
-import { createGatewayApp, refusedResponse } from "./server.ts";
+import { createGatewayApp, refusedResponse, type ServerParts } from "./server.ts";
 import { Tokenizer } from "./tokens/tokenizer.ts";
 
 /** A running gateway. */
@@ -93,41 +94,62 @@ export interface StartGatewayOptions {
   readonly askUsage?: AskUsage;
 }
 
-/** Starts listening. Throws for a busy port, a public bind, an incomplete provider. */
-export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
-  const { config, env, log, credentials, environmentKeys } = options;
-  const { observe, observeLimits, askUsage } = options;
-  const overrides = config.get(providersKey);
-  const bind = parseBindAddress(config.get(gatewayBind));
-  const own = findOwnAddress(builtInProviders, env, bind);
-  for (const name of own) log.warn(`${name} points at this gateway and is ignored here`);
-  const all = listProviders(overrides, withoutVariables(env, own), {
-    hasSimulator: config.get(gatewaySimulator),
-  });
+/** What a process that serves has for itself, or shares with others that serve beside it. */
+export interface GatewayState extends Pick<
+  ServerParts,
+  | "admission"
+  | "authenticate"
+  | "inFlight"
+  | "policy"
+  | "readUsage"
+  | "responseStore"
+  | "scrape"
+  | "socketPlaces"
+> {
+  readonly observation: Observation;
+  /** Present where other processes listen on the same port. */
+  readonly beside?: {
+    readonly tell: (news: RoutingNews) => void;
+    /** Called once, with what takes the news of the others. */
+    readonly hear: (learn: (news: RoutingNews) => void) => void;
+  };
+  stop(): Promise<void>;
+}
+
+/** What a state is opened with. */
+export interface StateOptions extends StartGatewayOptions {
+  readonly catalog: ModelCatalog;
+  readonly priceOf: PriceOf;
+  readonly isOwner: (candidate: string) => boolean;
+  readonly nowMs: () => number;
+}
+
+/** Starts listening, alone. Throws for a busy port, a public bind, an incomplete provider. */
+export function startGateway(options: StartGatewayOptions): Promise<Gateway> {
+  return serve(options, openOwnState);
+}
+
+/** Starts listening with a state. Throws as startGateway does, and what opening the state throws. */
+export async function serve(
+  options: StartGatewayOptions,
+  openState: (options: StateOptions) => Promise<GatewayState>,
+): Promise<Gateway> {
+  const { config, env, log, credentials, environmentKeys, observeLimits, askUsage } = options;
+  const all = upstreamsOf(options);
   for (const key of environmentKeys.values()) registerSecret(key);
+  const overrides = config.get(providersKey);
   const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
   const isUsable = (provider: Provider) => leases.hasKey(provider);
   const isOpen = config.get(gatewayNoAuth);
   const token = isOpen ? "" : readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
   const isOwner = isOpen ? () => false : matchToken(token);
   const outbound = createOutbound();
-  const nowMs = () => performance.timeOrigin + performance.now();
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
   const routes = config.get(gatewayRoutes);
   const catalog = new ModelCatalog(all, { isUsable, discovery, routes });
   const priceOf = priceList(config.get(gatewayPrices));
-  const money = openKeys({
-    home: homeDirectory(env),
-    catalog,
-    rules: config.get(gatewayPolicy),
-    priceOf,
-    isOwner,
-    nowMs,
-    log,
-  });
-  const observation = await orStop(money, () =>
-    openObservation({ config, env, log, observe, priceOf }),
-  );
+  const state = await openState({ ...options, catalog, priceOf, isOwner, nowMs });
+  const { observation, beside } = state;
   const routing = openRouter({
     catalog,
     leases,
@@ -139,8 +161,10 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     askUsage,
     nowMs,
     onRest: observation.countRest,
+    tell: beside?.tell,
     log,
   });
+  beside?.hear(routing.learn);
   const tokenizer = new Tokenizer();
   const limits = {
     headersTimeoutMs: config.get(gatewayHeadersTimeoutMs),
@@ -148,14 +172,10 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
   };
   const checked = { providers: all, leases, outbound, limits, newId, nowMs, log };
   const app = createGatewayApp({
+    ...state,
     catalog,
     router: routing.router,
-    admission: money.admission,
-    policy: money.policy,
-    ledger: money.ledger,
-    accounts: money.accounts,
-    observers: [routing.observe, money.observe, ...observation.observers],
-    authenticate: money.authenticate,
+    observers: [routing.observe, ...observation.observers],
     ...(isOpen && { stranger: OWNER }),
     outbound,
     limits,
@@ -165,9 +185,7 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
     countText: tokenizer.count,
-    ...openResponseStore(config),
     hasSockets: config.get(gatewayWebSocket),
-    maxInFlight: config.get(gatewayMaxInFlight),
     newId,
     nowMs,
     observeLimits: (id, headers) => {
@@ -177,18 +195,10 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     metrics: observation.metrics,
     log,
   });
-  const parts = { keys: money.keys, isOwner, log };
-  const admin = await orStop(money, () => serveAdmin(config.get(gatewayAdminBind), parts));
-  const opened = {
-    stop: async () => {
-      await admin?.stop();
-      await observation.stop();
-      money.stop();
-    },
-  };
-  const server = await orStop(opened, () =>
+  const server = await orStop(state, () =>
     serveHttp({
-      bind,
+      bind: parseBindAddress(config.get(gatewayBind)),
+      sharesPort: beside !== undefined,
       admit: app.admit,
       fetch: app.fetch,
       hasToken: !isOpen,
@@ -213,10 +223,55 @@ export async function startGateway(options: StartGatewayOptions): Promise<Gatewa
     providers: all.filter(isUsable).map((provider) => provider.id),
     stop: async () => {
       await server.stop();
-      await opened.stop();
+      await state.stop();
       tokenizer.stop();
     },
   };
+}
+
+/** Everything in this process, and the administrator's server beside it. */
+async function openOwnState(options: StateOptions): Promise<GatewayState> {
+  const { config, env, isOwner, log } = options;
+  const rules = config.get(gatewayPolicy);
+  const money = openKeys({ ...options, home: homeDirectory(env), rules });
+  const observation = await orStop(money, () =>
+    openObservation({ ...options, observe: options.observe }),
+  );
+  const parts = { keys: money.keys, isOwner, log };
+  const opened = {
+    stop: async () => {
+      await observation.stop();
+      money.stop();
+    },
+  };
+  const admin = await orStop(opened, () => serveAdmin(config.get(gatewayAdminBind), parts));
+  const { authenticate, policy, admission, readUsage } = money;
+  return {
+    authenticate,
+    policy,
+    admission,
+    readUsage,
+    observation: { ...observation, observers: [money.observe, ...observation.observers] },
+    inFlight: new InFlight(config.get(gatewayMaxInFlight)),
+    ...openResponseStore(config),
+    stop: async () => {
+      await admin?.stop();
+      await opened.stop();
+    },
+  };
+}
+
+/** The upstreams of a configuration; warns of those that point back at this gateway. Throws for an incomplete one. */
+export function upstreamsOf({
+  config,
+  env,
+  log,
+}: Pick<StartGatewayOptions, "config" | "env" | "log">): readonly Provider[] {
+  const bind = parseBindAddress(config.get(gatewayBind));
+  const own = findOwnAddress(builtInProviders, env, bind);
+  for (const name of own) log.warn(`${name} points at this gateway and is ignored here`);
+  const hasSimulator = config.get(gatewaySimulator);
+  return listProviders(config.get(providersKey), withoutVariables(env, own), { hasSimulator });
 }
 
 async function orStop<T>(
@@ -233,12 +288,16 @@ async function orStop<T>(
 
 function openResponseStore(config: Config): { responseStore?: ResponseStore } {
   if (!config.get(gatewayResponseStore)) return {};
-  const limits = {
+  return { responseStore: new ResponseStore(responseStoreLimits(config), { nowMs }) };
+}
+
+/** The bounds of kept responses. */
+export function responseStoreLimits(config: Config): ResponseStoreLimits {
+  return {
     maxEntries: config.get(gatewayResponseStoreMaxEntries),
     maxBytes: config.get(gatewayResponseStoreMaxBytes),
     ttlMs: config.get(gatewayResponseStoreTtlMs),
   };
-  return { responseStore: new ResponseStore(limits, { nowMs }) };
 }
 
 function nowMs(): number {

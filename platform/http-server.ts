@@ -39,6 +39,8 @@ export interface ServeOptions extends FrontDoorOptions {
    * or `host:port`. Without any, a server beyond loopback answers to every name.
    */
   readonly allowedHosts?: readonly string[];
+  /** Listens beside other processes of this user on the same port; the system shares connections out. Linux only. */
+  readonly sharesPort?: boolean;
   /** True when `fetch` demands a token of every caller. */
   readonly hasToken: boolean;
   readonly [unauthenticated]?: true;
@@ -67,7 +69,7 @@ interface Listener {
 }
 
 function listenTcp(options: ServeOptions): Listener & { url: string; port: number } {
-  const { bind, tls, allowedHosts = [] } = options;
+  const { bind, tls, sharesPort = false, allowedHosts = [] } = options;
   refuseUnusableNames(bind, allowedHosts);
   const hostname = listenHostname(bind);
   const files = tls === undefined ? undefined : readTlsFiles(tls);
@@ -78,6 +80,7 @@ function listenTcp(options: ServeOptions): Listener & { url: string; port: numbe
       ...settings(front, options, sockets),
       hostname,
       port: bind.port,
+      reusePort: sharesPort,
       ...(files && { tls: files }),
     }),
   );

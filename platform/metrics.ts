@@ -4,6 +4,7 @@
 
 import type { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { LabelSets } from "./label-sets.ts";
+import { type Aggregator, MetricsSnapshot, sumMetrics } from "./metrics-snapshot.ts";
 import { processMetrics } from "./process-metrics.ts";
 
 /** How long after creation the library is loaded, in ms; asking for the text loads it at once. */
@@ -18,6 +19,8 @@ export interface MetricOptions<Name extends string> {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly Name[];
+  /** How it is added up over processes; `sum` where it is left out. */
+  readonly aggregator?: Aggregator;
 }
 
 /** A metric whose value is asked for when the text is made; undefined keeps the last one. */
@@ -125,14 +128,26 @@ export class Metrics {
     });
   }
 
-  /** Everything, in the format that `contentType` names. */
-  async text(): Promise<string> {
+  /** Everything, in the format that `contentType` names; with the snapshots of other processes, the sum. */
+  async text(others: readonly MetricsSnapshot[] = []): Promise<string> {
+    const { registry, Registry } = await this.#loaded();
+    if (others.length === 0) return registry.metrics();
+    const sums = new Registry();
+    for (const metric of sumMetrics([await this.snapshot(), ...others])) {
+      // The library's own way to add up: of a metric that is printed only the values are asked for.
+      sums.registerMetric(Object.assign(metric, { get: () => Promise.resolve(metric) }) as never);
+    }
+    return sums.metrics();
+  }
+
+  /** Everything as data, to be added up elsewhere. */
+  async snapshot(): Promise<MetricsSnapshot> {
     const { registry } = await this.#loaded();
-    return registry.metrics();
+    return MetricsSnapshot.parse(await registry.getMetricsAsJSON());
   }
 
   #declare<const Name extends string, M>(
-    { name, help, labels = [] }: MetricOptions<Name>,
+    { name, help, labels = [], aggregator = "sum" }: MetricOptions<Name>,
     create: (library: Library, settings: Settings<Name>) => M,
   ): Declared<Name, M> {
     if (this.#names.has(name)) throw new Error(`there is a metric ${name} already`);
@@ -140,7 +155,8 @@ export class Metrics {
     const sets = new LabelSets(labels);
     let metric: M | undefined;
     this.#whenLoaded((library) => {
-      const settings = { name, help, labelNames: [...labels], registers: [library.registry] };
+      const { registry } = library;
+      const settings = { name, help, aggregator, labelNames: [...labels], registers: [registry] };
       metric = create(library, settings);
     });
     return {
@@ -176,6 +192,7 @@ export class Metrics {
 interface Settings<Name extends string> {
   readonly name: string;
   readonly help: string;
+  readonly aggregator: Aggregator;
   readonly labelNames: Name[];
   readonly registers: Registry[];
 }
@@ -190,6 +207,7 @@ interface Declared<Name extends string, M> {
 
 interface Library {
   readonly registry: Registry;
+  readonly Registry: typeof Registry;
   readonly Counter: typeof Counter;
   readonly Gauge: typeof Gauge;
   readonly Histogram: typeof Histogram;
@@ -204,6 +222,7 @@ async function loadLibrary(): Promise<Library> {
   ]);
   return {
     registry: new registry.default(),
+    Registry: registry.default,
     Counter: counter.default,
     Gauge: gauge.default,
     Histogram: histogram.default,

@@ -2,12 +2,15 @@
 // library's collectors load a tracing framework, and call six gigabytes a heap under this runtime.
 
 import { readdirSync } from "node:fs";
+import type { Aggregator } from "./metrics-snapshot.ts";
 
 /** A number that is read when it is asked for; undefined where the system does not tell. */
 export interface ProcessMetric {
   readonly kind: "counter" | "gauge";
   readonly name: string;
   readonly help: string;
+  /** How it is added up over processes; `sum` where it is left out. */
+  readonly aggregator?: Aggregator;
   readonly read: () => number | undefined;
 }
 
@@ -32,6 +35,7 @@ export const processMetrics: readonly ProcessMetric[] = [
     kind: "gauge",
     name: "process_start_time_seconds",
     help: "When the process started, in seconds since 1970.",
+    aggregator: "min",
     read: () => performance.timeOrigin / 1000,
   },
   {

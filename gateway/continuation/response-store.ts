@@ -11,6 +11,19 @@ export interface StoredResponse {
   readonly input: readonly Json[];
 }
 
+/** Keeps responses, here or in another process. */
+export interface ResponseKeeper {
+  /** Undefined when it is not there, has expired, or is another caller's. */
+  get(
+    callerId: string,
+    id: string,
+  ): StoredResponse | undefined | Promise<StoredResponse | undefined>;
+  /** Keeps one, and drops the oldest beyond the bounds; one that alone is too large is not kept. */
+  put(callerId: string, stored: StoredResponse): void | Promise<void>;
+  /** True when there was one. */
+  delete(callerId: string, id: string): boolean | Promise<boolean>;
+}
+
 /** Bounds of a store. */
 export interface ResponseStoreLimits {
   readonly maxEntries: number;
@@ -25,8 +38,8 @@ interface Entry {
   readonly expiresAtMs: number;
 }
 
-/** Keeps responses by caller and id. */
-export class ResponseStore {
+/** Keeps responses by caller and id, in this process. */
+export class ResponseStore implements ResponseKeeper {
   readonly #limits: ResponseStoreLimits;
   readonly #nowMs: () => number;
   /** In the order in which they were last used. */
@@ -38,7 +51,6 @@ export class ResponseStore {
     this.#nowMs = nowMs;
   }
 
-  /** Undefined when it is not there, has expired, or is another caller's. */
   get(callerId: string, id: string): StoredResponse | undefined {
     const key = keyOf(callerId, id);
     const entry = this.#entries.get(key);
@@ -49,7 +61,6 @@ export class ResponseStore {
     return entry.stored;
   }
 
-  /** Keeps one, and drops the oldest beyond the bounds; one that alone is too large is not kept. */
   put(callerId: string, stored: StoredResponse): void {
     const bytes = Buffer.byteLength(JSON.stringify(stored));
     this.delete(callerId, stored.response.id);
@@ -63,7 +74,6 @@ export class ResponseStore {
     }
   }
 
-  /** True when there was one. */
   delete(callerId: string, id: string): boolean {
     const key = keyOf(callerId, id);
     const entry = this.#entries.get(key);

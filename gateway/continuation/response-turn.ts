@@ -20,14 +20,13 @@ export interface ResponseTurn {
   stored(response: StoredResponse["response"]): StoredResponse;
 }
 
-/** Prepares one. Throws PreviousResponseNotFound. */
+/** Prepares one, from what was found of the response that it goes on from. Throws PreviousResponseNotFound. */
 export function prepareTurn(
   asked: JsonObject,
-  find: (id: string) => StoredResponse | undefined,
+  previous: StoredResponse | undefined,
   { isStored }: { isStored: boolean },
 ): ResponseTurn {
   const id = previousId(asked);
-  const previous = id === undefined ? undefined : find(id);
   if (id !== undefined && !previous) throw new PreviousResponseNotFound(id);
   const continued = previous ? continueFrom(asked, previous) : asked;
   const marks = { previous_response_id: id ?? null, store: isStored };

@@ -8,7 +8,7 @@ import { InvalidRequest } from "../errors.ts";
 import type { Call } from "../http/route.ts";
 import { previousId } from "./continued-request.ts";
 import { eachEventData, readResponseEvent, type ResponseEvent } from "./response-events.ts";
-import { ResponseStore, type StoredResponse } from "./response-store.ts";
+import { type ResponseKeeper, ResponseStore, type StoredResponse } from "./response-store.ts";
 import { prepareTurn, type ResponseTurn } from "./response-turn.ts";
 
 /** Turns that may wait for the one that runs. */
@@ -25,7 +25,7 @@ export interface ResponsesSocketParts {
   /** Answers a turn that only readies the conversation, with a response that says nothing. */
   readonly warmUp: (body: JsonObject) => readonly string[];
   /** Responses that outlive their socket; absent when none do. */
-  readonly store?: ResponseStore;
+  readonly store?: ResponseKeeper;
   readonly newId: () => string;
   readonly nowMs: () => number;
   readonly log: Logger;
@@ -93,7 +93,8 @@ export class ResponsesSocket implements SocketHandler {
     try {
       asked = readCreate(text);
       const { generate, ...body } = asked;
-      const turn = prepareTurn(body, (id) => this.#find(id), { isStored: this.#isKept(body) });
+      const previous = await this.#find(previousId(body));
+      const turn = prepareTurn(body, previous, { isStored: this.#isKept(body) });
       const isComplete =
         generate === false ? await this.#warmUp(turn) : await this.#answer(turn, requestId);
       if (!isComplete) this.#evict(asked);
@@ -121,14 +122,14 @@ export class ResponsesSocket implements SocketHandler {
       return end === undefined && !this.#gone.signal.aborted;
     });
     if (!end) await this.#sendError(502, failure);
-    if (end?.response) this.#keep(turn.stored(end.response));
+    if (end?.response) await this.#keep(turn.stored(end.response));
     return end?.response !== undefined;
   }
 
   async #warmUp(turn: ResponseTurn): Promise<boolean> {
     for (const data of this.#parts.warmUp(turn.body)) {
       const event = readResponseEvent(data, turn.marks);
-      if (event.end?.response) this.#keep(turn.stored(event.end.response));
+      if (event.end?.response) await this.#keep(turn.stored(event.end.response));
       await this.#socket.send(event.data);
     }
     return true;
@@ -152,19 +153,20 @@ export class ResponsesSocket implements SocketHandler {
     await this.#socket.send(JSON.stringify({ type: "error", status, error }));
   }
 
-  #find(id: string): StoredResponse | undefined {
+  async #find(id: string | undefined): Promise<StoredResponse | undefined> {
+    if (id === undefined) return undefined;
     const caller = this.#call.caller.id;
-    return this.#own.get(caller, id) ?? this.#parts.store?.get(caller, id);
+    return this.#own.get(caller, id) ?? (await this.#parts.store?.get(caller, id));
   }
 
   #isKept(body: JsonObject): boolean {
     return this.#parts.store !== undefined && body["store"] !== false;
   }
 
-  #keep(stored: StoredResponse): void {
+  async #keep(stored: StoredResponse): Promise<void> {
     const caller = this.#call.caller.id;
     this.#own.put(caller, stored);
-    if (stored.response["store"] === true) this.#parts.store?.put(caller, stored);
+    if (stored.response["store"] === true) await this.#parts.store?.put(caller, stored);
   }
 
   /** What a failed turn went on from is no longer gone on from here, as OpenAI has it. */

@@ -5,12 +5,12 @@ import type { Logger, Metrics } from "#platform";
 import type { RequestTrace } from "../observability/trace-context.ts";
 import { clientRequestId } from "../pipeline/client-request-id.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
-import { InFlight } from "./in-flight.ts";
+import type { Places } from "./in-flight.ts";
 import type { Call } from "./route.ts";
 
 /** What exchanges are opened with. */
 export interface ExchangeParts {
-  readonly maxInFlight: number;
+  readonly inFlight: Places;
   readonly nowMs: () => number;
   readonly metrics: Metrics;
   /** Asked for each request; absent where nothing is traced. */
@@ -27,12 +27,10 @@ export type ServeExchange = (exchange: Exchange) => Promise<Response>;
 /** Opens exchanges, as many at once as there may be. */
 export class Exchanges {
   readonly #parts: ExchangeParts;
-  readonly #inFlight: InFlight;
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
-    const inFlight = new InFlight(parts.maxInFlight);
-    this.#inFlight = inFlight;
+    const { inFlight } = parts;
     parts.metrics.readGauge({
       name: "gateway_in_flight",
       help: "Model requests being served.",
@@ -42,7 +40,8 @@ export class Exchanges {
 
   /** Serves `call`; gives its place back when serving throws. */
   async serve(call: Call, kind: ExchangeKind, serve: ServeExchange): Promise<Response> {
-    const exchange = this.#open(call, kind);
+    const place = this.#parts.inFlight.enter();
+    const exchange = this.#open(call, kind, place instanceof Promise ? await place : place);
     try {
       return await serve(exchange);
     } catch (error) {
@@ -51,7 +50,7 @@ export class Exchanges {
     }
   }
 
-  #open({ request, requestId, caller }: Call, kind: ExchangeKind): Exchange {
+  #open({ request, requestId, caller }: Call, kind: ExchangeKind, release: () => void): Exchange {
     const { headers, url, signal } = request;
     const query = url.indexOf("?");
     const clientId = clientRequestId(headers);
@@ -68,7 +67,7 @@ export class Exchanges {
       startedAtMs: this.#parts.nowMs(),
       log: this.#parts.log,
       trail: [],
-      release: this.#inFlight.enter(),
+      release,
     };
   }
 }

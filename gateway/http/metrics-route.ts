@@ -6,15 +6,27 @@ import { GatewayError } from "../errors.ts";
 import { OWNER } from "../pipeline/caller.ts";
 import type { Call, Route } from "./route.ts";
 
-/** The metrics. */
-export function metricsRoute(metrics: Metrics): Route {
-  return { method: "GET", path: "/metrics", answer: (call) => show(call, metrics) };
+/** What is shown. */
+export interface MetricsRouteParts {
+  readonly metrics: Metrics;
+  /** The text where it is of several processes; else that of `metrics`. */
+  readonly scrape?: () => Promise<string>;
 }
 
-async function show({ caller }: Call, metrics: Metrics): Promise<Response> {
+/** The metrics. */
+export function metricsRoute({ metrics, scrape = () => metrics.text() }: MetricsRouteParts): Route {
+  const { contentType } = metrics;
+  return { method: "GET", path: "/metrics", answer: (call) => show(call, scrape, contentType) };
+}
+
+async function show(
+  { caller }: Call,
+  scrape: () => Promise<string>,
+  contentType: string,
+): Promise<Response> {
   if (caller.id !== OWNER.id) {
     const message = "The metrics are of all keys; only the gateway's own token may read them.";
     throw new GatewayError({ kind: "forbidden", message, code: "forbidden" });
   }
-  return new Response(await metrics.text(), { headers: { "content-type": metrics.contentType } });
+  return new Response(await scrape(), { headers: { "content-type": contentType } });
 }

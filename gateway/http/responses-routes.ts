@@ -1,8 +1,8 @@
 // The Responses API: answers by POST and over a WebSocket, and the responses that the gateway keeps, where it does.
 
-import { UpgradeError, type Logger } from "#platform";
+import { type Logger, type SocketHandler, UpgradeError } from "#platform";
 import type { JsonObject } from "#wire";
-import type { ResponseStore, StoredResponse } from "../continuation/response-store.ts";
+import type { ResponseKeeper, StoredResponse } from "../continuation/response-store.ts";
 import { ResponsesSocket } from "../continuation/responses-socket.ts";
 import { answerStored } from "../continuation/stored-answer.ts";
 import { warmUpEvents } from "../continuation/warm-up.ts";
@@ -10,6 +10,7 @@ import { GatewayError } from "../errors.ts";
 import { formats } from "../formats/index.ts";
 import { answer, type PipelineParts } from "../pipeline/pipeline.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { Places } from "./in-flight.ts";
 import { listInputItems } from "./input-item-list.ts";
 import type { Call, Route } from "./route.ts";
 
@@ -19,7 +20,9 @@ const { responses } = formats;
 export interface ResponsesParts extends PipelineParts {
   readonly log: Logger;
   /** Absent where responses are not kept. */
-  readonly responseStore?: ResponseStore;
+  readonly responseStore?: ResponseKeeper;
+  /** Places of sockets, where they are shared with other processes; else the server's own limit holds. */
+  readonly socketPlaces?: Places;
   readonly hasSockets: boolean;
 }
 
@@ -42,47 +45,62 @@ export function responsesRoutes(parts: ResponsesParts, exchanges: Exchanges): re
       ...place,
       method: "GET",
       path: `${path}/:id`,
-      answer: (call) => Response.json(find(call, store).response),
+      answer: async (call) => Response.json((await find(call, store)).response),
     },
     {
       ...place,
       method: "DELETE",
       path: `${path}/:id`,
-      answer: (call) => Response.json(remove(call, store)),
+      answer: async (call) => Response.json(await remove(call, store)),
     },
     {
       ...place,
       method: "GET",
       path: `${path}/:id/input_items`,
-      answer: (call) => {
+      answer: async (call) => {
         const query = new URL(call.request.url).searchParams;
-        return Response.json(listInputItems(find(call, store), query));
+        return Response.json(listInputItems(await find(call, store), query));
       },
     },
   ];
 }
 
-function openSocket(
+async function openSocket(
   call: Call,
   parts: ResponsesParts,
   answerTurn: (call: Call) => Promise<Response>,
-): Response {
+): Promise<Response> {
   const { request, upgrade } = call;
   const isAsked = request.headers.get("upgrade")?.toLowerCase() === "websocket";
   if (!isAsked) throw new UpgradeRequired("only answers a WebSocket handshake", "websocket");
   if (!parts.hasSockets || !upgrade)
     throw new UpgradeRequired("is off at this gateway", "HTTP/1.1");
   const { newId, nowMs } = parts;
+  const leave = await parts.socketPlaces?.enter();
   try {
     return upgrade((socket) => {
       const { responseStore: store, log } = parts;
       const warmUp = (body: JsonObject) => warmUpEvents(body, { newId, nowMs });
       const served = { answer: answerTurn, warmUp, newId, nowMs, log, ...(store && { store }) };
-      return new ResponsesSocket(socket, call, served);
+      const handler = new ResponsesSocket(socket, call, served);
+      return leave ? leaving(handler, leave) : handler;
     });
   } catch (error) {
+    leave?.();
     throw error instanceof UpgradeError ? notUpgraded(error) : error;
   }
+}
+
+/** The same, giving its place back at its end. */
+function leaving(handler: SocketHandler, leave: () => void): SocketHandler {
+  return {
+    message: (text) => handler.message(text),
+    drain: () => handler.drain(),
+    closed: () => {
+      leave();
+      handler.closed();
+    },
+  };
 }
 
 /** Codex takes a 426, and nothing else, for a reason to use POST at once and without a word to its user. */
@@ -113,13 +131,15 @@ class ResponseNotFound extends GatewayError {
   }
 }
 
-function find({ id = "", caller }: Call, store: ResponseStore | undefined): StoredResponse {
-  const stored = store?.get(caller.id, id);
+type MaybeKeeper = ResponseKeeper | undefined;
+
+async function find({ id = "", caller }: Call, store: MaybeKeeper): Promise<StoredResponse> {
+  const stored = await store?.get(caller.id, id);
   if (!stored) throw new ResponseNotFound(id, store !== undefined);
   return stored;
 }
 
-function remove({ id = "", caller }: Call, store: ResponseStore | undefined): JsonObject {
-  if (!store?.delete(caller.id, id)) throw new ResponseNotFound(id, store !== undefined);
+async function remove({ id = "", caller }: Call, store: MaybeKeeper): Promise<JsonObject> {
+  if (!(await store?.delete(caller.id, id))) throw new ResponseNotFound(id, store !== undefined);
   return { id, object: "response", deleted: true };
 }

@@ -1,13 +1,12 @@
 // Every route that wants a key, in one list: what is not here is not served, and the 404 names what is.
 
-import type { Metrics } from "#platform";
 import type { Policy } from "../keys/policy.ts";
 import { answerRoutes } from "./answer-routes.ts";
 import { endpointRoutes, type EndpointParts } from "./endpoint-routes.ts";
 import type { CredentialCheck } from "../credentials/credential-check.ts";
 import { credentialRoutes } from "./credential-routes.ts";
 import { Exchanges, type ExchangeParts } from "./exchanges.ts";
-import { metricsRoute } from "./metrics-route.ts";
+import { metricsRoute, type MetricsRouteParts } from "./metrics-route.ts";
 import { modelRoutes, type ModelRouteParts } from "./model-routes.ts";
 import { responsesRoutes, type ResponsesParts } from "./responses-routes.ts";
 import type { Route } from "./route.ts";
@@ -15,9 +14,14 @@ import { usageRoute, type UsageRouteParts } from "./usage-route.ts";
 
 /** What the routes are built from. */
 export interface RouteParts
-  extends EndpointParts, ResponsesParts, ExchangeParts, ModelRouteParts, UsageRouteParts {
+  extends
+    EndpointParts,
+    ResponsesParts,
+    ExchangeParts,
+    MetricsRouteParts,
+    ModelRouteParts,
+    UsageRouteParts {
   readonly policy: Policy;
-  readonly metrics: Metrics;
   readonly credentialCheck: CredentialCheck;
 }
 
@@ -30,7 +34,7 @@ export function gatewayRoutes(parts: RouteParts): readonly Route[] {
     ...responsesRoutes(parts, exchanges),
     ...modelRoutes(parts),
     ...credentialRoutes(parts.credentialCheck),
-    metricsRoute(parts.metrics),
+    metricsRoute(parts),
     usageRoute(parts),
   ];
 }

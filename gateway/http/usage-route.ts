@@ -1,16 +1,13 @@
 // `GET /v1/usage`: what the caller's own key has used and what is left of its budgets. A key never sees another's.
 
 import { GatewayError } from "../errors.ts";
-import type { KeyAccounts } from "../keys/key-accounts.ts";
 import { KeyRules } from "../keys/key-rules.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { usageSums } from "../ledger/usage-sums.ts";
+import type { ReadKeyUsage } from "../keys/key-usage.ts";
 import type { Call, Route } from "./route.ts";
 
 /** What the sums are read from. */
 export interface UsageRouteParts {
-  readonly ledger: Ledger;
-  readonly accounts: KeyAccounts;
+  readonly readUsage: ReadKeyUsage;
   readonly nowMs: () => number;
 }
 
@@ -26,23 +23,19 @@ export function usageRoute(parts: UsageRouteParts): Route {
   return { method: "GET", path: "/v1/usage", answer: (call) => show(call, parts) };
 }
 
-function show({ caller, request }: Call, { ledger, accounts, nowMs }: UsageRouteParts): Response {
-  const now = nowMs();
+async function show(
+  { caller, request }: Call,
+  { readUsage, nowMs }: UsageRouteParts,
+): Promise<Response> {
   const days = daysOf(request);
-  ledger.flush();
-  const sums = usageSums(ledger.database, {
-    by: "model",
-    sinceMs: now - days * DAY_MS,
-    keyId: caller.id,
-  });
-  const { rules } = caller;
+  const { sums, budgets } = await readUsage(caller, nowMs() - days * DAY_MS);
   return Response.json({
     object: "usage",
     key: { id: caller.id, name: caller.name },
     days,
     models: sums.map(({ group, ...sum }) => ({ model: group, ...sum })),
-    budgets: rules ? accounts.of(caller.id).budget.states(rules, now) : [],
-    limits: limitsOf(rules ?? UNLIMITED),
+    budgets,
+    limits: limitsOf(caller.rules ?? UNLIMITED),
   });
 }
 

@@ -1,5 +1,5 @@
-// Lets requests in by the limits and budgets of their caller's key. No await between looking and taking: parallel
-// requests cannot pass one another. The gateway's own token passes at once.
+// Lets requests in by the limits and budgets of their caller's key: what a request may use at most is worked out here
+// and taken from the till in one step. The gateway's own token passes at once.
 
 import type { Admission, AdmissionRequest, Ticket } from "../pipeline/admission.ts";
 import { openAdmission } from "../pipeline/admission.ts";
@@ -10,22 +10,19 @@ import type { Settlement } from "../pipeline/settlement.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { boundNanoUsd, costNanoUsd } from "../pricing/price.ts";
 import type { PriceOf } from "../pricing/prices.ts";
-import type { KeyAccount, KeyAccounts } from "./key-accounts.ts";
 import { forbidden, RuleRefusal } from "./key-refusal.ts";
 import { accountRefusal, type Policy } from "./policy.ts";
 import type { KeyRules } from "./key-rules.ts";
 import { boundTokens, type TokenBound } from "./request-bound.ts";
+import type { Held, Till } from "./till.ts";
 
 /** What admission decides by. */
 export interface KeyAdmissionParts {
   readonly policy: Policy;
   /** Whether a key is still one: a socket outlives the moment in which its key was looked at. */
   readonly isCurrent: (caller: Caller) => boolean;
-  readonly accounts: KeyAccounts;
+  readonly till: Till;
   readonly priceOf: PriceOf;
-  readonly nowMs: () => number;
-  /** Books what a key has spent, for the next process. */
-  readonly book: (keyId: string, nanoUsd: number, atMs: number) => void;
 }
 
 /** Admission by key. */
@@ -45,8 +42,8 @@ export class KeyAdmission implements Admission {
   };
 
   /** Throws RuleRefusal: 403 for a way that may not be used, 429 beyond a limit, `billing` beyond a budget, 403 for what a budget cannot price. */
-  admit(request: AdmissionRequest): Ticket {
-    const { caller, format } = request.exchange;
+  admit(request: AdmissionRequest): Ticket | Promise<Ticket> {
+    const { caller, format, id } = request.exchange;
     const { rules } = caller;
     if (rules && !this.#parts.isCurrent(caller)) throw ended();
     // The first way is offered here even when it is none that may be used.
@@ -55,10 +52,23 @@ export class KeyAdmission implements Admission {
       accountRefusal(request.target, request.credentialId, caller);
     if (refusal) throw refusal;
     if (!rules) return openAdmission.admit(request);
+    const { target, isStream } = request;
+    const { priceOf, till } = this.#parts;
     const tokens = countsTokens(rules) ? boundOf(request) : NO_TOKENS;
-    const ticket = new KeyTicket(caller.id, rules, { tokens, parts: this.#parts });
-    ticket.take(request);
-    return ticket;
+    const boundFor = (model: CatalogModel) => boundCost(model, { rules, tokens, priceOf });
+    const nanoUsd = boundFor(target);
+    const held = till.take({
+      requestId: id,
+      caller,
+      rules,
+      model: target.id,
+      isStream,
+      tokens: tokens.input + tokens.output,
+      nanoUsd,
+    });
+    const open = (taken: Held) => new KeyTicket(taken, { nanoUsd, boundFor, priceOf });
+    // One process has its till at hand and waits for nobody.
+    return held instanceof Promise ? held.then(open) : open(held);
   }
 }
 
@@ -79,64 +89,45 @@ function hasBudget({ budgets }: KeyRules): boolean {
   return Object.values(budgets).some((limit) => limit !== null);
 }
 
+/** The most it may cost; null where no budget asks. Throws RuleRefusal for what a budget cannot price. */
+function boundCost(
+  target: CatalogModel,
+  { rules, tokens, priceOf }: { rules: KeyRules; tokens: TokenBound; priceOf: PriceOf },
+): number | null {
+  if (!hasBudget(rules) || tokens === NO_TOKENS) return null;
+  if (tokens.isDearer) throw dearer();
+  const bound = boundNanoUsd(priceOf(target), tokens);
+  if (bound === null) throw unpriced(target.id);
+  return bound;
+}
+
+interface KeyTicketParts {
+  readonly nanoUsd: number | null;
+  readonly boundFor: (target: CatalogModel) => number | null;
+  readonly priceOf: PriceOf;
+}
+
 class KeyTicket implements Ticket {
-  readonly #keyId: string;
-  readonly #rules: KeyRules;
-  readonly #tokens: TokenBound;
-  readonly #parts: KeyAdmissionParts;
-  readonly #account: KeyAccount;
-  #reserved = 0;
-  #giveBack: (usedTokens: number, endedAtMs: number) => void = () => {};
+  readonly #held: Held;
+  readonly #parts: KeyTicketParts;
+  #reserved: number;
 
-  constructor(
-    keyId: string,
-    rules: KeyRules,
-    { tokens, parts }: { tokens: TokenBound; parts: KeyAdmissionParts },
-  ) {
-    this.#keyId = keyId;
-    this.#rules = rules;
-    this.#tokens = tokens;
+  constructor(held: Held, parts: KeyTicketParts) {
+    this.#held = held;
     this.#parts = parts;
-    this.#account = parts.accounts.of(keyId);
+    this.#reserved = parts.nanoUsd ?? 0;
   }
 
-  take({ target, isStream }: AdmissionRequest): void {
-    this.#reserve(target);
-    const nowMs = this.#parts.nowMs();
-    const tokens = this.#tokens.input + this.#tokens.output;
-    try {
-      this.#giveBack = this.#account.limits.take(this.#rules, { tokens, isStream, nowMs });
-    } catch (error) {
-      this.#account.budget.release(this.#reserved);
-      throw error;
-    }
-  }
-
-  moves(target: CatalogModel): void {
-    this.#account.budget.release(this.#reserved);
-    this.#reserved = 0;
-    this.#reserve(target);
+  moves(target: CatalogModel): void | Promise<void> {
+    const nanoUsd = this.#parts.boundFor(target);
+    this.#reserved = nanoUsd ?? 0;
+    return this.#held.moves(nanoUsd);
   }
 
   settle(settlement: Settlement): void {
     const { usage } = settlement;
-    const nowMs = this.#parts.nowMs();
-    const used = usage ? usage.input + usage.cacheRead + usage.cacheWrite + usage.output : 0;
-    this.#giveBack(used, nowMs);
-    this.#account.budget.release(this.#reserved);
-    const spent = this.#spentBy(settlement);
-    if (spent === 0) return;
-    this.#account.budget.spend(spent, nowMs);
-    this.#parts.book(this.#keyId, spent, nowMs);
-  }
-
-  #reserve(target: CatalogModel): void {
-    if (!hasBudget(this.#rules) || this.#tokens === NO_TOKENS) return;
-    if (this.#tokens.isDearer) throw dearer();
-    const bound = boundNanoUsd(this.#parts.priceOf(target), this.#tokens);
-    if (bound === null) throw unpriced(target.id);
-    this.#account.budget.reserve(this.#rules, bound, this.#parts.nowMs());
-    this.#reserved = bound;
+    const tokens = usage ? usage.input + usage.cacheRead + usage.cacheWrite + usage.output : 0;
+    this.#held.settle({ tokens, nanoUsd: this.#spentBy(settlement) });
   }
 
   // An answer that was broken off, or came without figures, may have cost as much as was reserved for it: a caller who

@@ -4,14 +4,16 @@ import type { Logger } from "#platform";
 import { Ledger } from "../ledger/ledger.ts";
 import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
 import { GatewayError } from "../errors.ts";
-import { type Authenticate, OWNER } from "../pipeline/caller.ts";
+import { type Authenticate, type Caller, OWNER } from "../pipeline/caller.ts";
 import type { Settlement } from "../pipeline/settlement.ts";
 import type { PriceOf } from "../pricing/prices.ts";
 import { GatewayKeys } from "./gateway-keys.ts";
 import { KeyAccounts } from "./key-accounts.ts";
 import { KeyAdmission } from "./key-admission.ts";
+import { keyUsageReader } from "./key-usage.ts";
 import { Policy } from "./policy.ts";
 import type { PolicyRule } from "./policy-rules.ts";
+import { LocalTill, type Till } from "./till.ts";
 
 /** What they are opened with. */
 export interface OpenKeysOptions {
@@ -24,38 +26,51 @@ export interface OpenKeysOptions {
   readonly log: Logger;
 }
 
+function guardedBy(
+  keys: GatewayKeys,
+  till: Till,
+  { catalog, rules, priceOf, isOwner }: Omit<OpenKeysOptions, "home" | "nowMs" | "log">,
+): { authenticate: Authenticate; policy: Policy; admission: KeyAdmission } {
+  const policy = new Policy(rules, { find: (id) => findModels(catalog, id) });
+  const isCurrent = (caller: Caller) => keys.isCurrent(caller);
+  return {
+    authenticate: (candidate) => (isOwner(candidate) ? OWNER : keys.authenticate(candidate)),
+    policy,
+    admission: new KeyAdmission({ policy, isCurrent, till, priceOf }),
+  };
+}
+
 /** Opens gateway.db and ledger.db. Throws DatabaseError. */
-export function openKeys({ home, catalog, rules, priceOf, isOwner, nowMs, log }: OpenKeysOptions) {
+export function openKeys({ home, nowMs, log, ...world }: OpenKeysOptions) {
+  const { priceOf } = world;
+  const { keys, ledger, accounts, till, stop } = openTill({ home, priceOf, nowMs, log });
+  return {
+    keys,
+    ...guardedBy(keys, till, world),
+    readUsage: keyUsageReader({ ledger, accounts, nowMs }),
+    observe: (settlement: Settlement) => ledger.record(settlement),
+    stop,
+  };
+}
+
+/** Opens gateway.db and ledger.db, and what is taken from them. Throws DatabaseError. */
+export function openTill({
+  home,
+  priceOf,
+  nowMs,
+  log,
+}: Pick<OpenKeysOptions, "home" | "priceOf" | "nowMs" | "log">) {
   const keys = new GatewayKeys(home);
   const ledger = openLedger(keys, home, { priceOf, log });
   keys.watch();
   const accounts = new KeyAccounts((keyId) => ledger.historyOf(keyId));
-  const policy = new Policy(rules, { find: (id) => findModels(catalog, id) });
-  const authenticate: Authenticate = (candidate) => {
-    if (isOwner(candidate)) return OWNER;
-    return keys.authenticate(candidate);
-  };
   const book = (keyId: string, nanoUsd: number, atMs: number) => ledger.book(keyId, nanoUsd, atMs);
-  return {
-    keys,
-    ledger,
-    accounts,
-    authenticate,
-    policy,
-    admission: new KeyAdmission({
-      policy,
-      isCurrent: (caller) => keys.isCurrent(caller),
-      accounts,
-      priceOf,
-      nowMs,
-      book,
-    }),
-    observe: (settlement: Settlement) => ledger.record(settlement),
-    stop: () => {
-      ledger.close();
-      keys.close();
-    },
+  const till = new LocalTill({ accounts, nowMs, book });
+  const stop = () => {
+    ledger.close();
+    keys.close();
   };
+  return { keys, ledger, accounts, till, stop };
 }
 
 function openLedger(keys: GatewayKeys, home: string, parts: { priceOf: PriceOf; log: Logger }) {

@@ -9,7 +9,7 @@ import { dayOf } from "../keys/budget-window.ts";
 import type { KeyHistory } from "../keys/key-accounts.ts";
 import type { Settlement } from "../pipeline/settlement.ts";
 import type { PriceOf } from "../pricing/prices.ts";
-import { LEDGER_COLUMNS, ledgerRow } from "./ledger-row.ts";
+import { LEDGER_COLUMNS, type LedgerRow, ledgerRow } from "./ledger-row.ts";
 import { LEDGER_MIGRATIONS } from "./ledger-schema.ts";
 
 /** One transaction in this time at most, in ms. */
@@ -57,7 +57,7 @@ export class Ledger {
   readonly database: Database;
   readonly #parts: LedgerParts;
   readonly #nowMs: () => number;
-  #waiting: Settlement[] = [];
+  #waiting: (Settlement | LedgerRow)[] = [];
   #dropped = 0;
   readonly #spent = new Map<string, Map<number, number>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,8 +69,8 @@ export class Ledger {
     this.#nowMs = parts.nowMs ?? Date.now;
   }
 
-  /** Takes down a settled request. */
-  record(settlement: Settlement): void {
+  /** Takes down a settled request, or the row that another process has made of one. */
+  record(settlement: Settlement | LedgerRow): void {
     if (this.#waiting.length >= MAX_WAITING_ROWS) {
       this.#waiting.shift();
       this.#dropped += 1;
@@ -141,7 +141,9 @@ export class Ledger {
 
   #write(): void {
     const insert = this.database.prepare(INSERT);
-    for (const settlement of this.#waiting) insert.run(ledgerRow(settlement, this.#parts.priceOf));
+    for (const one of this.#waiting) {
+      insert.run("request_id" in one ? one : ledgerRow(one, this.#parts.priceOf));
+    }
     const spend = this.database.prepare(SPEND);
     for (const [keyId, days] of this.#spent) {
       for (const [day, nanoUsd] of days) spend.run(keyId, day, nanoUsd);

@@ -2,7 +2,7 @@
 // after the callers have their answers; a disk that fails costs records, never requests.
 
 import { type Database, type Logger, redact, writeDatabase } from "#platform";
-import type { ObserveSettlement, Settlement } from "../pipeline/settlement.ts";
+import type { Settlement } from "../pipeline/settlement.ts";
 import { openAccessLogFile } from "./access-log-file.ts";
 import { accessRecord } from "./access-record.ts";
 
@@ -44,7 +44,7 @@ export class AccessLog {
   readonly #nowMs: () => number;
   readonly #maxRequests: number;
   readonly #insert;
-  readonly #waiting: Settlement[] = [];
+  readonly #waiting: (Settlement | string)[] = [];
   #timer: Timer | undefined;
   #isSoon = false;
   #sincePrune = PRUNE_EVERY;
@@ -64,8 +64,8 @@ export class AccessLog {
     );
   }
 
-  /** Takes a finished request; it is written a moment later. */
-  readonly record: ObserveSettlement = (settlement) => {
+  /** Takes a finished request, or the line that another process has made of one; it is written a moment later. */
+  readonly record = (settlement: Settlement | string): void => {
     if (this.#isStopped || this.#waiting.length >= MAX_WAITING) return;
     this.#waiting.push(settlement);
     if (this.#waiting.length >= MAX_BATCH) this.#writeSoon();
@@ -95,7 +95,9 @@ export class AccessLog {
     const batch = this.#waiting.splice(0, MAX_BATCH);
     try {
       writeDatabase(this.#database, () => {
-        const lines = batch.map(toLine).join("\n");
+        const lines = batch
+          .map((one) => (typeof one === "string" ? one : accessLine(one)))
+          .join("\n");
         this.#insert.run(Math.floor(this.#nowMs()), batch.length, lines);
         this.#prune(batch.length);
       });
@@ -125,7 +127,7 @@ export class AccessLog {
 }
 
 /** One line of JSON. What somebody else wrote is looked at; all the rest are words of ours. */
-function toLine(settlement: Settlement): string {
+export function accessLine(settlement: Settlement): string {
   const { asked, clientRequestId = "", trail, attempts } = settlement;
   const ids = attempts.map(({ upstreamRequestId = "" }) => upstreamRequestId);
   const foreign = [asked, clientRequestId, ...trail, ...ids].join("\n");

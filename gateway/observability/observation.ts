@@ -25,6 +25,8 @@ export interface ObservationOptions {
   readonly log: Logger;
   readonly observe: ObserveUse | undefined;
   readonly priceOf: PriceOf;
+  /** Records requests in another process; then no access log is opened here. */
+  readonly recordElsewhere?: ObserveSettlement;
 }
 
 /** What a gateway tells. */
@@ -42,18 +44,18 @@ export interface Observation {
 
 /** Opens it all. Rejects when a header for the collector cannot be resolved. */
 export async function openObservation(options: ObservationOptions): Promise<Observation> {
-  const { config, env, log, observe, priceOf } = options;
+  const { config, env, log, observe, priceOf, recordElsewhere } = options;
   const traces = await openTraces(options);
   const metrics = new Metrics();
   const lag = new EventLoopLag();
   metrics.readGauge({
     name: "gateway_event_loop_lag_seconds",
     help: "Longest delay of a timer in the last half minute.",
+    aggregator: "max",
     read: () => lag.read(),
   });
-  const accessLog = config.get(gatewayAccessLog)
-    ? openAccessLog({ path: accessLogPath(env), log })
-    : undefined;
+  const isKept = config.get(gatewayAccessLog) && !recordElsewhere;
+  const accessLog = isKept ? openAccessLog({ path: accessLogPath(env), log }) : undefined;
   return {
     metrics,
     watchPace: watchPaces(metrics),
@@ -63,6 +65,7 @@ export async function openObservation(options: ObservationOptions): Promise<Obse
       logSettlement(log),
       countSettlements(metrics, priceOf),
       ...(accessLog ? [accessLog.record] : []),
+      ...(recordElsewhere ? [recordElsewhere] : []),
       ...(traces ? [traces.record] : []),
       ...(observe ? [tellBroker(observe)] : []),
     ],

@@ -20,16 +20,16 @@ export interface AdmissionRequest {
 
 /** A request that was let in. */
 export interface Ticket {
-  /** Told when another upstream is tried than before; throws GatewayError when what it may cost is not left. */
-  moves?(target: CatalogModel): void;
+  /** Told when another upstream is tried than before; throws, or rejects with, GatewayError when what it may cost is not left. */
+  moves?(target: CatalogModel): void | Promise<void>;
   /** Gives back what was reserved and books what was used; called exactly once. */
   settle(settlement: Settlement): void;
 }
 
 /** Lets requests in. */
 export interface Admission {
-  /** Throws GatewayError (`forbidden`, `rate_limited`, `budget_exceeded` …), before it returns, for what may not pass. */
-  admit(request: AdmissionRequest): Ticket;
+  /** Throws, or rejects with, GatewayError (`forbidden`, `rate_limited`, `budget_exceeded` …) for what may not pass. */
+  admit(request: AdmissionRequest): Ticket | Promise<Ticket>;
   /**
    * Whether the caller may be served in a way, the first or a later one; without it, in any. When it allows none, the
    * first is admitted all the same, so that `admit` can say why not. Synchronous and cheap: asked for each way.

@@ -85,7 +85,8 @@ export async function answer(
     route = parts.router.begin({ model, exchange, bytes, ...allows });
     let attempt = await route.next();
     if (!attempt) throw new Error("a route has a first way, or throws");
-    const ticket = admit(attempt, { asked, bytes, exchange, parts });
+    const admitted = admit(attempt, { asked, bytes, exchange, parts });
+    const ticket = admitted instanceof Promise ? await admitted : admitted;
     settling.admitted(ticket);
     for (;;) {
       try {
@@ -109,7 +110,7 @@ export async function answer(
         route.failed(attempt, error);
         const next = await route.next();
         if (!next) throw route.refusal(error);
-        if (next.target !== attempt.target) ticket.moves?.(next.target);
+        if (next.target !== attempt.target) await ticket.moves?.(next.target);
         attempt = next;
       }
     }
@@ -138,7 +139,7 @@ interface Context {
 function admit(
   { target, lease: { credentialId } }: Attempt,
   { asked, bytes, exchange, parts }: Pick<Context, "asked" | "bytes" | "exchange" | "parts">,
-): Ticket {
+): Ticket | Promise<Ticket> {
   return parts.admission.admit({
     exchange,
     target,

@@ -30,12 +30,22 @@ export interface Rest {
   readonly beganAtMs: number;
 }
 
-interface CoolDown {
-  isRefusal: boolean;
-  untilMs: number;
-  setAtMs: number;
-  failures: number;
+interface CoolDown extends KnownRest {
   trialSinceMs: number | undefined;
+}
+
+/** A cool-down as it is told to others; times in ms since the epoch. */
+export interface KnownRest {
+  readonly isRefusal: boolean;
+  readonly untilMs: number;
+  readonly setAtMs: number;
+  readonly failures: number;
+}
+
+/** A cool-down that began, or, with null, is over. */
+export interface RestNews {
+  readonly key: string;
+  readonly rest: KnownRest | null;
 }
 
 /** `ready`; `trying`: a request is proving it; `resting` until `untilMs`. */
@@ -58,6 +68,21 @@ export class CoolDowns {
     maxEntries: MAX_COOL_DOWNS,
     ttlMs: COOL_DOWN_MEMORY_MS,
   });
+  readonly #tell: ((news: RestNews) => void) | undefined;
+
+  /** `tell` hears of every change, for gateways that share their accounts with this one. */
+  constructor({ tell }: { tell?: ((news: RestNews) => void) | undefined } = {}) {
+    this.#tell = tell;
+  }
+
+  /** Takes what another gateway told; what was seen here since then stands. */
+  learn({ key, rest }: RestNews, nowMs: number): void {
+    const known = this.#known.get(key, nowMs);
+    if (!rest) this.#known.delete(key);
+    else if (!known || known.setAtMs <= rest.setAtMs) {
+      this.#known.set(key, { ...rest, trialSinceMs: undefined }, nowMs);
+    }
+  }
 
   /** True while nobody has anything to rest from: then no account needs to be looked up. */
   get isEmpty(): boolean {
@@ -83,8 +108,9 @@ export class CoolDowns {
     const unstatedMs = Math.min(steps.maxMs, steps.firstMs * 2 ** Math.min(failures - 1, 30));
     const restMs = Math.min(MAX_REST_MS, statedMs ?? unstatedMs);
     const untilMs = isSameFailure ? Math.max(known.untilMs, nowMs + restMs) : nowMs + restMs;
-    const coolDown = { untilMs, setAtMs: nowMs, failures, isRefusal, trialSinceMs: undefined };
-    this.#known.set(key, coolDown, nowMs);
+    const rest = { untilMs, setAtMs: nowMs, failures, isRefusal };
+    this.#known.set(key, { ...rest, trialSinceMs: undefined }, nowMs);
+    this.#tell?.({ key, rest });
     return untilMs;
   }
 
@@ -105,6 +131,7 @@ export class CoolDowns {
     const known = this.#known.get(key, nowMs);
     if (!known || known.setAtMs > beganAtMs) return false;
     this.#known.delete(key);
+    this.#tell?.({ key, rest: null });
     return true;
   }
 }

@@ -18,16 +18,18 @@ export interface PoolRouterParts {
   readonly leases: KeyLeases;
   readonly pool: Pool;
   readonly limits: RouteLimits;
+  readonly sessions?: Sessions;
   readonly nowMs: () => number;
 }
 
 /** Routes through the accounts of every provider. */
 export class PoolRouter implements Router {
   readonly #parts: PoolRouterParts;
-  readonly #sessions = new Sessions();
+  readonly #sessions: Sessions;
 
   constructor(parts: PoolRouterParts) {
     this.#parts = parts;
+    this.#sessions = parts.sessions ?? new Sessions();
   }
 
   begin(request: RouteRequest): Route {

@@ -15,22 +15,40 @@ export const MAX_SESSIONS = 50_000;
 const CARRIER_START = Buffer.from('"gw1.');
 const QUOTE = 0x22;
 
+/** The way that a conversation takes from now on. */
+export interface SessionNews {
+  readonly session: string;
+  readonly way: string;
+}
+
 /** Which way each conversation took. */
 export class Sessions {
   readonly #keys = new SessionKeys();
   readonly #kept = new BoundedMap<string>({ maxEntries: MAX_SESSIONS, ttlMs: SESSION_TTL_MS });
+  readonly #tell: ((news: SessionNews) => void) | undefined;
+
+  /** `tell` hears of every conversation that is kept, for gateways that share their callers with this one. */
+  constructor({ tell }: { tell?: ((news: SessionNews) => void) | undefined } = {}) {
+    this.#tell = tell;
+  }
+
+  /** Takes what another gateway told. */
+  learn({ session, way }: SessionNews, nowMs: number): void {
+    this.#kept.set(session, way, nowMs);
+  }
 
   /** The conversation of a request; cheap until it is asked for. */
   of(request: { exchange: Exchange; model: string; bytes: Uint8Array }): RoutedSession {
     const { exchange, model, bytes } = request;
     const identify = () =>
       this.#keys.of({ callerId: exchange.caller.id, model, headers: exchange.headers, bytes });
-    return new RoutedSession({ kept: this.#kept, identify, bytes });
+    return new RoutedSession({ kept: this.#kept, tell: this.#tell, identify, bytes });
   }
 }
 
 interface SessionParts {
   readonly kept: BoundedMap<string>;
+  readonly tell: ((news: SessionNews) => void) | undefined;
   readonly identify: () => SessionKey | undefined;
   readonly bytes: Uint8Array;
 }
@@ -70,9 +88,10 @@ export class RoutedSession {
 
   /** It goes on this way from now on. Costs nothing while nobody asked where it went before. */
   keep(way: Way, nowMs: number): void {
-    if (this.#isIdentified && this.#key) {
-      this.#parts.kept.set(this.#key.key, modelKey(way), nowMs);
-    }
+    if (!this.#isIdentified || !this.#key) return;
+    const { key: session } = this.#key;
+    this.#parts.kept.set(session, modelKey(way), nowMs);
+    this.#parts.tell?.({ session, way: modelKey(way) });
   }
 
   #identify(): SessionKey | undefined {
