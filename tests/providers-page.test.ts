@@ -86,6 +86,7 @@ test("its examples of upstreams are configurations that load, and every upstream
     ["zai", "openrouter"],
     ["ollama", "vllm", "together"],
     ["azure"],
+    ["bedrock"],
     ["github-copilot"],
   ]);
 });

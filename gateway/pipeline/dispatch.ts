@@ -17,6 +17,7 @@ import { callHeaders, callUrl } from "../providers/provider.ts";
 import { callerHeaders, crossingQuery, upstreamHeaders } from "./crossing-headers.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Lease } from "./lease.ts";
+import { takenBetas, withBetas } from "./taken-betas.ts";
 
 /** Longest error body of an upstream that is read; the rest is dropped. */
 export const MAX_ERROR_BODY_BYTES = 256 * 1024;
@@ -83,13 +84,15 @@ export async function dispatch(
   const isSameFormat = exchange.format.id === format;
   const isSimulated = provider.answer !== undefined;
   const crossing = { format, isSameFormat, isSimulated, isStream };
+  const crossed = upstreamHeaders(exchange.headers, crossing);
+  const betas = isSameFormat ? takenBetas(exchange.headers, provider, format) : undefined;
   const request = {
     url:
       (url ?? callUrl(provider, { format, model, isStream })) +
       (isSameFormat && format === "messages" ? crossingQuery(exchange.query) : ""),
     method: "POST",
     headers: {
-      ...upstreamHeaders(exchange.headers, crossing),
+      ...(betas ? withBetas(crossed, betas) : crossed),
       ...callHeaders(provider, body, format),
       ...identifyingHeaders(provider, exchange),
       ...(lease.key !== "" && provider.authorize(lease.key, format)),

@@ -26,6 +26,7 @@ import type { Attempt, Route, Router, RouteRequest } from "./route.ts";
 import { Settling } from "./settling.ts";
 import type { ObserveSettlement } from "./settlement.ts";
 import type { StreamParts } from "./stream-response.ts";
+import { addLostBetas } from "./taken-betas.ts";
 import { relayReply, relayStream, sameFormatBody, type OnEnd } from "./same-format.ts";
 import {
   LossRefused,
@@ -261,6 +262,7 @@ async function sameFormat(context: Context, format: Format): Promise<Response> {
   const alias = { asked: asked.model, sent: target.model.id };
   const losses = new Losses();
   const body = sameFormatBody(bytes, model, { ...alias, format, losses });
+  addLostBetas(losses, { headers: exchange.headers, provider: target.provider, format: format.id });
   if (isStrict && !losses.isEmpty) throw new LossRefused(losses);
   const call = {
     provider: target.provider,

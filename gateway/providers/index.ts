@@ -2,6 +2,7 @@
 
 import { anthropic } from "./anthropic.ts";
 import { azure } from "./azure.ts";
+import { bedrock } from "./bedrock.ts";
 import { cerebras } from "./cerebras.ts";
 import { cohere } from "./cohere.ts";
 import { deepseek } from "./deepseek.ts";
@@ -29,6 +30,7 @@ import { zai } from "./zai.ts";
 export const builtInProviders = [
   anthropic,
   azure,
+  bedrock,
   cerebras,
   cohere,
   deepseek,

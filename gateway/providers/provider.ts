@@ -70,6 +70,8 @@ export interface Provider {
   readonly describeCall?: (body: JsonObject, format: FormatId) => Readonly<Record<string, string>>;
   /** Where a call goes, for hosts whose path is not just the dialect's. */
   readonly address?: (baseUrl: string, call: UpstreamCall) => string;
+  /** The values of `anthropic-beta` that the host takes, each with its name there; absent: every one, unchanged. */
+  readonly betas?: Readonly<Record<string, string>>;
   /** Header in which the vendor takes its client's own request id, for its support to find. */
   readonly requestIdHeader?: string;
   /** Answers in-process instead of over the network (the simulator). */

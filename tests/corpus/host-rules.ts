@@ -64,6 +64,7 @@ const compatible = [without("max_completion_tokens"), noDeveloper, functionsOnly
 
 /** Rules by provider id, for the Chat dialect. */
 export const HOST_RULES: Readonly<Record<string, readonly HostRule[]>> = {
+  bedrock: compatible,
   cerebras: [
     ...compatible,
     oneStrictness,

@@ -5,6 +5,7 @@ import { startScriptedUpstream } from "../scripted-upstream.ts";
 import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
 
 const KEY = "azure-canary-0123456789abcdef";
+const BEDROCK_KEY = "bedrock-api-key-canary0123456789abcdef";
 const TOKEN = "gho_canary0123456789abcdef";
 
 const COMPLETION = {
@@ -33,15 +34,30 @@ const RESPONSE = {
   usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 },
 };
 
-const upstream = startScriptedUpstream(({ path }) =>
-  Response.json(path.includes("/responses") ? RESPONSE : COMPLETION),
-);
+const MESSAGE = {
+  id: "msg_1",
+  type: "message",
+  role: "assistant",
+  model: "deployed",
+  content: [{ type: "text", text: "hi" }],
+  stop_reason: "end_turn",
+  stop_sequence: null,
+  usage: { input_tokens: 1, output_tokens: 1 },
+};
+
+function answerAt(path: string): object {
+  if (path.includes("/messages")) return MESSAGE;
+  return path.includes("/responses") ? RESPONSE : COMPLETION;
+}
+
+const upstream = startScriptedUpstream(({ path }) => Response.json(answerAt(path)));
 let gateway: GatewayUnderTest;
 
 beforeAll(async () => {
   gateway = await startGatewayUnderTest({
     config: {
       providers: {
+        bedrock: { baseUrl: upstream.url, apiKey: BEDROCK_KEY },
         "github-copilot": {
           baseUrl: upstream.url,
           apiKey: TOKEN,
@@ -136,4 +152,31 @@ test("copilot: a codex model is asked in Responses", async () => {
 
 test("no key of theirs is in the log", () => {
   for (const secret of [KEY, TOKEN]) expect(gateway.logged()).not.toContain(secret);
+});
+
+test("bedrock: Claude is asked in Messages with a bearer, other models in OpenAI's dialects", async () => {
+  const model = "bedrock/anthropic.claude-sonnet-5-5";
+  const asked = { model, max_tokens: 50, ...said };
+  const own = await received("/v1/messages?beta=true", asked);
+  expect(own.path).toBe("/anthropic/v1/messages?beta=true");
+  expect(own.headers["authorization"]).toBe(`Bearer ${BEDROCK_KEY}`);
+  expect(own.headers["x-api-key"]).toBeUndefined();
+  expect(JSON.parse(own.body)).toEqual({ ...asked, model: "anthropic.claude-sonnet-5-5" });
+  const crossed = await received("/v1/chat/completions", { model, ...said });
+  expect(crossed.path).toBe("/anthropic/v1/messages");
+  const open = await received("/v1/messages", { ...asked, model: "bedrock/qwen.qwen3-32b-v1:0" });
+  expect(open.path).toBe("/v1/chat/completions");
+});
+
+test("bedrock: a beta that it does not take is left out, and named", async () => {
+  const betas = "claude-code-20250219,skills-2025-10-02,advanced-tool-use-2025-11-20";
+  const response = await gateway.post(
+    "/v1/messages",
+    { model: "bedrock/anthropic.claude-sonnet-5-5", max_tokens: 50, ...said },
+    { headers: { "anthropic-beta": betas } },
+  );
+  expect(response.status).toBe(200);
+  expect(response.headers.get("x-parley-lossy")).toContain("skills-2025-10-02");
+  const sent = upstream.received.at(-1)?.headers["anthropic-beta"];
+  expect(sent).toBe("claude-code-20250219,tool-search-tool-2025-10-19");
 });

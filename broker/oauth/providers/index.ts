@@ -4,6 +4,7 @@
 import { ProviderDescriptor, type ProviderDescriptorInput } from "../descriptor.ts";
 import { anthropic } from "./anthropic.ts";
 import { azure } from "./azure.ts";
+import { bedrock } from "./bedrock.ts";
 import { cerebras } from "./cerebras.ts";
 import { cohere } from "./cohere.ts";
 import { deepseek } from "./deepseek.ts";
@@ -43,6 +44,7 @@ export const builtInDescriptions: readonly ProviderDescriptorInput[] = [
   cerebras,
   cohere,
   azure,
+  bedrock,
   githubCopilot,
   gitlabDuo,
   kimiCode,
