@@ -32,17 +32,17 @@ test("a path before it, as a proxy has, stays", () => {
   expect(urlOf("http://h/aws/", "chat")).toBe("http://h/aws/v1/chat/completions");
 });
 
-test.each([
-  ["anthropic.claude-sonnet-5-5", ["messages"]],
-  ["global.anthropic.claude-sonnet-5-5", ["messages"]],
-  ["openai.gpt-oss-120b", ["responses", "chat"]],
-  ["us.openai.gpt-5.5", ["responses", "chat"]],
-  ["mistral.voxtral-mini-3b-2507", ["chat"]],
-  ["qwen.anthropic-like", ["chat"]],
-])("%s speaks %p", (model, formats) => {
-  expect(bedrock.formatsOf?.(model)).toEqual(
-    formats as ReturnType<NonNullable<typeof bedrock.formatsOf>>,
-  );
+const SPOKEN: readonly (readonly [model: string, ...formats: FormatId[]])[] = [
+  ["anthropic.claude-sonnet-5-5", "messages"],
+  ["global.anthropic.claude-sonnet-5-5", "messages"],
+  ["openai.gpt-oss-120b", "responses", "chat"],
+  ["us.openai.gpt-5.5", "responses", "chat"],
+  ["mistral.voxtral-mini-3b-2507", "chat"],
+  ["qwen.anthropic-like", "chat"],
+];
+
+test.each(SPOKEN)("%s speaks %s", (model, ...formats) => {
+  expect<readonly FormatId[] | undefined>(bedrock.formatsOf?.(model)).toEqual(formats);
 });
 
 test("counts lie beside Claude's answers", () => {
