@@ -4,7 +4,12 @@
 import { z } from "zod";
 import { BindAddressText, defineKey } from "#platform";
 import { responsesKeys } from "./continuation/responses-config.ts";
-import { gatewayAdminBind, gatewayPolicy, gatewayPrices } from "./keys/config.ts";
+import {
+  gatewayAdminBind,
+  gatewayLedgerDays,
+  gatewayPolicy,
+  gatewayPrices,
+} from "./keys/config.ts";
 import { ProvidersConfig } from "./providers/operator.ts";
 import { RoutesConfig } from "./routing/route-table.ts";
 
@@ -204,6 +209,7 @@ export const gatewayKeys = [
   telemetryPropagate,
   gatewayPolicy,
   gatewayPrices,
+  gatewayLedgerDays,
   gatewayAdminBind,
   providersKey,
 ] as const;

@@ -41,7 +41,12 @@ import {
 } from "./continuation/responses-config.ts";
 import { CredentialCheck } from "./credentials/credential-check.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
-import { gatewayAdminBind, gatewayPolicy, gatewayPrices } from "./keys/config.ts";
+import {
+  gatewayAdminBind,
+  gatewayLedgerDays,
+  gatewayPolicy,
+  gatewayPrices,
+} from "./keys/config.ts";
 import { serveAdmin } from "./keys/admin-server.ts";
 import { openKeys } from "./keys/open-keys.ts";
 import { InFlight } from "./http/in-flight.ts";
@@ -233,7 +238,8 @@ export async function serve(
 async function openOwnState(options: StateOptions): Promise<GatewayState> {
   const { config, env, isOwner, log } = options;
   const rules = config.get(gatewayPolicy);
-  const money = openKeys({ ...options, home: homeDirectory(env), rules });
+  const ledgerDays = config.get(gatewayLedgerDays);
+  const money = openKeys({ ...options, home: homeDirectory(env), rules, ledgerDays });
   const observation = await orStop(money, () =>
     openObservation({ ...options, observe: options.observe }),
   );

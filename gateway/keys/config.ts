@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { BindAddressText, defineKey } from "#platform";
 import { PricesConfig } from "../pricing/prices.ts";
+import { MIN_LEDGER_DAYS } from "../ledger/ledger-retention.ts";
 import { PolicyConfig } from "./policy-rules.ts";
 
 /** The operator's policy. */
@@ -22,6 +23,16 @@ export const gatewayPrices = defineKey({
   default: {},
   project: "refused",
   doc: "USD per million tokens by provider/model: input, output, cacheRead, cacheWrite5m, cacheWrite1h, reasoning; tiers: what a service tier costs, as a multiple (flex: 0.5). Goes before the bundled prices; a model without a price costs null.",
+});
+
+/** How long the ledger keeps its rows. */
+export const gatewayLedgerDays = defineKey({
+  name: "gateway.ledgerDays",
+  schema: z.int().min(MIN_LEDGER_DAYS).max(36_500),
+  default: 400,
+  env: "PARLEY_GATEWAY_LEDGER_DAYS",
+  project: "refused",
+  doc: "Days that the ledger keeps a row for each request; what each key has spent by day stays, so budgets hold whatever this says.",
 });
 
 /** Where keys are administered over HTTP. */

@@ -2,6 +2,7 @@
 
 import type { Logger } from "#platform";
 import { Ledger } from "../ledger/ledger.ts";
+import { LedgerRetention } from "../ledger/ledger-retention.ts";
 import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
 import { GatewayError } from "../errors.ts";
 import { type Authenticate, type Caller, OWNER } from "../pipeline/caller.ts";
@@ -21,6 +22,8 @@ export interface OpenKeysOptions {
   readonly catalog: ModelCatalog;
   readonly rules: readonly PolicyRule[];
   readonly priceOf: PriceOf;
+  /** Days that rows of the ledger are kept. */
+  readonly ledgerDays: number;
   readonly isOwner: (candidate: string) => boolean;
   readonly nowMs: () => number;
   readonly log: Logger;
@@ -29,7 +32,12 @@ export interface OpenKeysOptions {
 function guardedBy(
   keys: GatewayKeys,
   till: Till,
-  { catalog, rules, priceOf, isOwner }: Omit<OpenKeysOptions, "home" | "nowMs" | "log">,
+  {
+    catalog,
+    rules,
+    priceOf,
+    isOwner,
+  }: Omit<OpenKeysOptions, "home" | "ledgerDays" | "nowMs" | "log">,
 ): { authenticate: Authenticate; policy: Policy; admission: KeyAdmission } {
   const policy = new Policy(rules, { find: (id) => findModels(catalog, id) });
   const isCurrent = (caller: Caller) => keys.isCurrent(caller);
@@ -41,9 +49,10 @@ function guardedBy(
 }
 
 /** Opens gateway.db and ledger.db. Throws DatabaseError. */
-export function openKeys({ home, nowMs, log, ...world }: OpenKeysOptions) {
+export function openKeys({ home, ledgerDays, nowMs, log, ...world }: OpenKeysOptions) {
   const { priceOf } = world;
-  const { keys, ledger, accounts, till, stop } = openTill({ home, priceOf, nowMs, log });
+  const opened = openTill({ home, priceOf, ledgerDays, nowMs, log });
+  const { keys, ledger, accounts, till, stop } = opened;
   return {
     keys,
     ...guardedBy(keys, till, world),
@@ -53,20 +62,20 @@ export function openKeys({ home, nowMs, log, ...world }: OpenKeysOptions) {
   };
 }
 
+type TillOptions = Pick<OpenKeysOptions, "home" | "priceOf" | "ledgerDays" | "nowMs" | "log">;
+
 /** Opens gateway.db and ledger.db, and what is taken from them. Throws DatabaseError. */
-export function openTill({
-  home,
-  priceOf,
-  nowMs,
-  log,
-}: Pick<OpenKeysOptions, "home" | "priceOf" | "nowMs" | "log">) {
+export function openTill({ home, priceOf, ledgerDays, nowMs, log }: TillOptions) {
   const keys = new GatewayKeys(home);
   const ledger = openLedger(keys, home, { priceOf, log });
+  const retention = new LedgerRetention(ledger.database, { days: ledgerDays, nowMs, log });
+  retention.start();
   keys.watch();
   const accounts = new KeyAccounts((keyId) => ledger.historyOf(keyId));
   const book = (keyId: string, nanoUsd: number, atMs: number) => ledger.book(keyId, nanoUsd, atMs);
   const till = new LocalTill({ accounts, nowMs, book });
   const stop = () => {
+    retention.stop();
     ledger.close();
     keys.close();
   };

@@ -23,6 +23,7 @@ export async function startGatewayUnderTest({
   environmentKeys = {},
   bind = "127.0.0.1:0",
   file,
+  home: kept,
   credentials = { entries: () => [], fresh: () => Promise.reject(new Error("there is none")) },
   observe = () => {},
   observeLimits = () => {},
@@ -32,9 +33,11 @@ export async function startGatewayUnderTest({
   bind?: string;
   /** A configuration file read over the home's. */
   file?: string;
+  /** A home that is used as it is and stays afterwards. */
+  home?: string;
   environmentKeys?: Readonly<Record<string, string>>;
 } = {}): Promise<GatewayUnderTest> {
-  const home = mkdtempSync(join(tmpdir(), "parley-e2e-"));
+  const home = kept ?? mkdtempSync(join(tmpdir(), "parley-e2e-"));
   const world = { ...env, PARLEY_HOME: home };
   writeFileSync(join(home, "config.yml"), JSON.stringify(config));
   const lines: string[] = [];
@@ -55,7 +58,7 @@ export async function startGatewayUnderTest({
   });
   const stop = async () => {
     await gateway.stop();
-    rmSync(home, { recursive: true, force: true });
+    if (kept === undefined) rmSync(home, { recursive: true, force: true });
   };
   const post = (path: string, body: unknown, init: RequestInit = {}) =>
     fetch(gateway.url + path, {
