@@ -35,6 +35,15 @@ export async function checkUpstreams(
   gateway.listProviders(overrides, env, { hasSimulator: false });
 }
 
+/** Ids of the upstreams that a gateway with these overrides serves. Rejects like checkUpstreams. */
+export async function upstreamIds(
+  overrides: Readonly<Record<string, ProviderConfig>>,
+  env: Environment,
+): Promise<readonly string[]> {
+  const gateway = await import("./start.ts");
+  return gateway.listProviders(overrides, env, { hasSimulator: true }).map(({ id }) => id);
+}
+
 /** The finished requests that a gateway of this home has kept; undefined when none has. Rejects with DatabaseError. */
 export async function readAccessLog(env: Environment): Promise<AccessLogReader | undefined> {
   const file = await import("./observability/access-log-file.ts");

@@ -12,6 +12,7 @@ import { openRoutes } from "./http/open-routes.ts";
 import { describeRoute, matchesPath, type Call, type Route } from "./http/route.ts";
 import { gatewayRoutes, type RouteParts } from "./http/routes.ts";
 import type { Authenticate, Caller } from "./pipeline/caller.ts";
+import { KEY_HEADER, ownCredential } from "./pipeline/own-credential.ts";
 import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
 
 /** What the server is built from. */
@@ -57,7 +58,17 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
       const caller = whoIs(c.req.raw);
       if (!caller) throw wrongKey();
       const { body, upgrade } = c.env;
-      return await answer({ request: c.req.raw, body, requestId, caller, format, upgrade });
+      const request = c.req.raw;
+      const own = ownCredential(request.headers, caller, parts.authenticate);
+      return await answer({
+        request,
+        body,
+        requestId,
+        caller,
+        format,
+        upgrade,
+        ...(own && { own }),
+      });
     } catch (error) {
       return refuse(error, format, requestId);
     }
@@ -117,8 +128,11 @@ function refuseRoute({ req }: GatewayContext, routes: readonly Route[]): never {
 
 const BEARER = /^Bearer +(\S+)$/i;
 
-/** Both vendors' ways of showing a key; a client that has both set needs only one to be ours. */
+/** Our header, and both vendors' ways of showing a key; a client that has several set needs only one to be ours. */
 function callerOf(headers: Headers, authenticate: Authenticate): Caller | undefined {
+  const named = headers.get(KEY_HEADER);
+  const byName = named === null ? undefined : authenticate(named);
+  if (byName) return byName;
   const bearer = BEARER.exec(headers.get("authorization") ?? "")?.[1];
   const byBearer = bearer === undefined ? undefined : authenticate(bearer);
   if (byBearer) return byBearer;

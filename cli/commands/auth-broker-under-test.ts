@@ -1,9 +1,9 @@
 // For tests: one command, most often `agent auth-broker …`, in this process, with its output caught.
 
-import { brokerKeys } from "#broker";
 import { type Environment, loadConfig } from "#platform";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
+import { configKeys } from "../config-keys.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { authBrokerCommand } from "./auth-broker.ts";
 
@@ -35,8 +35,8 @@ export async function runCommand(
     stdout: (text) => (stdout += text),
     stderr: (text) => (stderr += text),
     isTty: false,
-    keys: brokerKeys,
-    loadConfig: (flags, file) => loadConfig({ keys: brokerKeys, env, cwd, flags, file }),
+    keys: configKeys,
+    loadConfig: (flags, file) => loadConfig({ keys: configKeys, env, cwd, flags, file }),
   };
   const command = new Command(name).exitOverride();
   await register(command, context);

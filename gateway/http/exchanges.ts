@@ -50,7 +50,11 @@ export class Exchanges {
     }
   }
 
-  #open({ request, requestId, caller }: Call, kind: ExchangeKind, release: () => void): Exchange {
+  #open(
+    { request, requestId, caller, own }: Call,
+    kind: ExchangeKind,
+    release: () => void,
+  ): Exchange {
     const { headers, url, signal } = request;
     const query = url.indexOf("?");
     const clientId = clientRequestId(headers);
@@ -60,6 +64,7 @@ export class Exchanges {
       ...(clientId !== undefined && { clientId }),
       ...(trace && { trace }),
       caller,
+      ...(own && { own }),
       ...kind,
       headers,
       query: query === -1 ? "" : url.slice(query),

@@ -4,6 +4,7 @@
 import type { RequestControl } from "#platform";
 import type { CallerFormat } from "../formats/format.ts";
 import type { Caller } from "../pipeline/caller.ts";
+import type { OwnCredential } from "../pipeline/own-credential.ts";
 
 /** One request whose caller is known. */
 export interface Call {
@@ -11,6 +12,8 @@ export interface Call {
   readonly body: Uint8Array;
   readonly requestId: string;
   readonly caller: Caller;
+  /** A credential of the caller's own, where its key lets one pass. */
+  readonly own?: OwnCredential;
   /** The dialect for errors and lists: the route's own, else the one the caller's headers speak. */
   readonly format: CallerFormat;
   /** What stands for `:id` in the path, decoded; absent where the path has none. */

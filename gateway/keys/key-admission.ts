@@ -34,11 +34,11 @@ export class KeyAdmission implements Admission {
   }
 
   /** Whether policy and rules let the caller be served in a way. */
-  readonly mayUse = ({ caller, format }: Exchange, { target, credentialId }: WayOffer): boolean => {
+  readonly mayUse = ({ caller, format }: Exchange, offer: WayOffer): boolean => {
     const { policy } = this.#parts;
     if (policy.isOpenTo(caller)) return true;
-    if (accountRefusal(target, credentialId, caller)) return false;
-    return policy.refusal(target, caller, format.id) === undefined;
+    if (accountRefusal(offer, caller)) return false;
+    return policy.refusal(offer.target, caller, format.id) === undefined;
   };
 
   /** Throws RuleRefusal: 403 for a way that may not be used, 429 beyond a limit, `billing` beyond a budget, 403 for what a budget cannot price. */
@@ -49,7 +49,7 @@ export class KeyAdmission implements Admission {
     // The first way is offered here even when it is none that may be used.
     const refusal =
       this.#parts.policy.refusal(request.target, caller, format.id) ??
-      accountRefusal(request.target, request.credentialId, caller);
+      accountRefusal(request, caller);
     if (refusal) throw refusal;
     if (!rules) return openAdmission.admit(request);
     const { target, isStream } = request;

@@ -41,6 +41,11 @@ export const KeyRules = z.strictObject({
   budgets: z.strictObject({ total: Budget, day: Budget, week: Budget, month: Budget }).prefault({}),
   /** Whether a translation that would lose anything of a request is refused. */
   strict: z.boolean().default(false),
+  /** Ids of providers that a credential of the caller's own is forwarded to. */
+  transparent: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "expected the id of a provider"))
+    .max(MAX_PATTERNS)
+    .default([]),
   /** The broker's ids of the credentials it may use; null for any. */
   credentials: z.array(z.int().positive()).max(MAX_PATTERNS).nullable().default(null),
 });

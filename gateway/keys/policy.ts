@@ -7,6 +7,7 @@ import type { GatewayError } from "../errors.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Caller } from "../pipeline/caller.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
+import type { WayOffer } from "../pipeline/route.ts";
 import { matchesAny } from "./glob.ts";
 import { forbidden } from "./key-refusal.ts";
 import { SPOKEN_FORMATS } from "./key-rules.ts";
@@ -135,12 +136,12 @@ function keyRefusal(target: CatalogModel, { rules }: Caller, format: SpokenForma
 
 /** Why a key may not use an account; `credentialId` is absent for keys that are not the broker's. */
 export function accountRefusal(
-  { provider }: CatalogModel,
-  credentialId: number | undefined,
+  { target: { provider }, credentialId, isOwn }: WayOffer,
   { rules }: Caller,
 ): GatewayError | undefined {
   const bound = rules?.credentials;
-  if (!bound) return undefined;
+  // What the caller brings is no account of ours.
+  if (!bound || isOwn) return undefined;
   const isBound = credentialId === undefined ? !provider.needsKey : bound.includes(credentialId);
   if (isBound) return undefined;
   const message = `This key is bound to certain accounts, and none of them serves this at ${provider.name}.`;

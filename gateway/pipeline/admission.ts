@@ -13,6 +13,8 @@ export interface AdmissionRequest {
   readonly target: CatalogModel;
   /** The broker's id of its credential; absent for other keys. */
   readonly credentialId?: number;
+  /** True for the caller's own credential. */
+  readonly isOwn?: boolean;
   /** The caller's body. */
   readonly bytes: Uint8Array;
   readonly isStream: boolean;

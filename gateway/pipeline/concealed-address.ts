@@ -2,11 +2,14 @@
 // becomes the provider's id. The vendors' own public addresses stay, because their words are passed on as they are.
 
 import { redact } from "#platform";
+import type { Failure } from "#wire";
 import type { GatewayError } from "../errors.ts";
 import { UpstreamFailed } from "../errors.ts";
 import { builtInProviders } from "../providers/index.ts";
 import type { Provider } from "../providers/provider.ts";
+import type { OwnCredential } from "./own-credential.ts";
 import { UpstreamRefused } from "./dispatch.ts";
+import type { Attempt } from "./route.ts";
 
 // Makes a text of an upstream fit for callers: no secret, no address.
 type Conceal = (text: string) => string;
@@ -21,19 +24,29 @@ export function concealerOf(provider: Provider): Conceal {
 }
 
 /** The error as its caller may see it; the same one when there is nothing to hide. */
-export function concealed(error: GatewayError, provider: Provider): GatewayError {
-  const conceal = concealerOf(provider);
-  if (conceal === redact) return error;
-  const { failure, headers, cause } = error;
+export function concealed(
+  error: GatewayError,
+  { target: { provider }, lease: { own } }: Pick<Attempt, "target" | "lease">,
+): GatewayError {
+  const address = concealerOf(provider);
+  if (address === redact && !own) return error;
+  const conceal: Conceal = own ? (text) => address(own.hideIn(text)) : address;
+  const { headers, cause } = error;
+  const failure = own ? withoutOwn(error.failure, own) : error.failure;
   const message = conceal(failure.message);
   if (error instanceof UpstreamRefused) {
     const body = conceal(error.body);
-    if (message === failure.message && body === error.body) return error;
+    if (!own && message === failure.message && body === error.body) return error;
     const { format, status } = error;
     return new UpstreamRefused({ ...failure, message }, { format, status, body, headers });
   }
-  if (message === failure.message) return error;
+  if (!own && message === failure.message) return error;
   return new UpstreamFailed({ ...failure, message }, { cause, headers });
+}
+
+/** Some vendors put what they refuse into the code. */
+function withoutOwn({ code, ...failure }: Failure, own: OwnCredential): Failure {
+  return { ...failure, ...(code !== undefined && { code: own.hideIn(code) }) };
 }
 
 function makeConcealer({ id, baseUrl }: Provider): Conceal {

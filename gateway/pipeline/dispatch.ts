@@ -95,7 +95,7 @@ export async function dispatch(
       ...(betas ? withBetas(crossed, betas) : crossed),
       ...callHeaders(provider, body, format),
       ...identifyingHeaders(provider, exchange),
-      ...(lease.key !== "" && provider.authorize(lease.key, format)),
+      ...(lease.own?.reveal() ?? (lease.key !== "" && provider.authorize(lease.key, format))),
     },
     body,
     signal: exchange.signal,

@@ -6,6 +6,7 @@ import type { CallerFormat } from "../formats/format.ts";
 import type { RequestTrace } from "../observability/trace-context.ts";
 import type { Endpoint } from "../providers/endpoint.ts";
 import type { Caller } from "./caller.ts";
+import type { OwnCredential } from "./own-credential.ts";
 
 /** How a stream or reply ended, for logs and metrics. */
 export type Outcome = "completed" | "failed" | "cut" | "client_gone";
@@ -18,6 +19,8 @@ export interface Exchange {
   /** Its place in a trace; absent when it is not traced. */
   readonly trace?: RequestTrace;
   readonly caller: Caller;
+  /** What it brings for the providers that its key allows it to. */
+  readonly own?: OwnCredential;
   /** Dialect of the caller. */
   readonly format: CallerFormat;
   /** What is asked for when it is no answer. */

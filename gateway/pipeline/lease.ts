@@ -1,6 +1,6 @@
 // Which keys there are for a provider, and the one that goes with a request. The ladder: the operator's `apiKey`, keys
-// of the broker, logins of the broker where the provider takes their tokens, a key the environment offers. The caller's
-// own token is never among them, and a key is only ever handed to the provider it belongs to.
+// of the broker, logins of the broker where the provider takes their tokens, a key the environment offers. A caller's
+// own credential is never among them (own-credential.ts), and a key is only ever handed to the provider it belongs to.
 
 import { resolveConfigValue, type CredentialSource } from "#broker/client";
 import type { Environment } from "#platform";
@@ -8,9 +8,10 @@ import type { Credential, CredentialBlock } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import type { ProviderConfig } from "../providers/operator.ts";
 import type { Provider } from "../providers/provider.ts";
+import type { OwnCredential } from "./own-credential.ts";
 
 /** Where a key came from; logged, never with the key. */
-export type KeySource = "config" | "broker" | "environment" | "none";
+export type KeySource = "config" | "broker" | "environment" | "caller" | "none";
 
 /** One account of a provider; holds no key. */
 export interface Account {
@@ -35,11 +36,13 @@ export function accountKey(
 
 /** A key for one request. */
 export interface Lease {
-  /** Empty where the provider needs none. */
+  /** Empty where the provider needs none, or the caller brings its own. */
   readonly key: string;
   readonly source: KeySource;
   /** The broker's id of the credential; absent for other sources. */
   readonly credentialId?: number;
+  /** What the caller brings; shown in place of a key. */
+  readonly own?: OwnCredential;
 }
 
 /** What the ladder climbs. */

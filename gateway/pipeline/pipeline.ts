@@ -22,6 +22,7 @@ import type { Admission, Ticket } from "./admission.ts";
 import { concealed, concealerOf } from "./concealed-address.ts";
 import { dispatch, type DispatchParts } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
+import { OwnCredentialTranslated } from "./own-credential.ts";
 import type { Attempt, Route, Router, RouteRequest } from "./route.ts";
 import { Settling } from "./settling.ts";
 import type { ObserveSettlement } from "./settlement.ts";
@@ -103,8 +104,7 @@ export async function answer(
         if (settling.hasTried) route.served(attempt);
         return response;
       } catch (thrown) {
-        const error =
-          thrown instanceof UpstreamFailed ? concealed(thrown, attempt.target.provider) : thrown;
+        const error = thrown instanceof UpstreamFailed ? concealed(thrown, attempt) : thrown;
         const isOver = !(error instanceof UpstreamFailed) || exchange.signal.aborted;
         if (isOver) throw route.refusal(error);
         settling.fails(error);
@@ -138,7 +138,7 @@ interface Context {
 }
 
 function admit(
-  { target, lease: { credentialId } }: Attempt,
+  { target, lease: { credentialId, own } }: Attempt,
   { asked, bytes, exchange, parts }: Pick<Context, "asked" | "bytes" | "exchange" | "parts">,
 ): Ticket | Promise<Ticket> {
   return parts.admission.admit({
@@ -147,6 +147,7 @@ function admit(
     bytes,
     isStream: asked.isStream,
     ...(credentialId !== undefined && { credentialId }),
+    ...(own && { isOwn: true }),
   });
 }
 
@@ -160,6 +161,7 @@ async function answerByModel(
   given: Underway,
 ): Promise<Response> {
   const own = ownFormat(given.exchange.format, target);
+  if (lease.own && !own) throw new OwnCredentialTranslated(target.provider.name, spokenBy(target));
   const to = own ?? upstreamFormats[spokenBy(target)[0]];
   const context: Context = { ...given, target, lease, maxCalls, to };
   given.settling.tries({ target, lease, to: to.id });

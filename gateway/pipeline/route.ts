@@ -11,6 +11,8 @@ export interface WayOffer {
   readonly target: CatalogModel;
   /** The broker's id of the credential; absent for other keys. */
   readonly credentialId?: number;
+  /** True for the caller's own credential. */
+  readonly isOwn?: boolean;
 }
 
 /** What a route is made for. */

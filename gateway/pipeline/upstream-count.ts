@@ -38,7 +38,9 @@ export function countThere(write: WriteCount, otherwise: TryWay): TryWay {
 }
 
 /** The count of the dialect that the request would be translated to, where the upstream has it. */
-function counterOf({ target }: Parameters<TryWay>[0]): Counter | undefined {
+function counterOf({ target, lease }: Parameters<TryWay>[0]): Counter | undefined {
+  // What the caller brings goes with nothing that was written here.
+  if (lease.own) return undefined;
   const to = upstreamFormats[spokenBy(target)[0]];
   const endpoint = COUNT_ENDPOINTS[to.id];
   if (endpoint === undefined || !to.tokenCount) return undefined;

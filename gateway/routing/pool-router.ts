@@ -1,13 +1,14 @@
 // Finds the ways of a request: the models its id may mean, and the accounts of their providers. Hears of what happened
 // after the first byte, too: an account that breaks its streams off is no better than one that refuses.
 
-import type { Candidate, ModelCatalog } from "../models/catalog.ts";
+import type { Candidate, CatalogModel, ModelCatalog } from "../models/catalog.ts";
 import { accountKey, noCredential, type KeyLeases } from "../pipeline/lease.ts";
 import type { Route, Router, RouteRequest } from "../pipeline/route.ts";
 import type { ObserveSettlement } from "../pipeline/settlement.ts";
 import { UpstreamFailed } from "../errors.ts";
 import { verdictOn } from "./failover.ts";
 import type { Pool } from "./pool.ts";
+import { OwnRoute } from "./own-route.ts";
 import { PoolRoute, type RouteLimits } from "./pool-route.ts";
 import { Sessions } from "./routed-session.ts";
 import type { Way } from "./way.ts";
@@ -35,6 +36,12 @@ export class PoolRouter implements Router {
   begin(request: RouteRequest): Route {
     const { catalog, pool, limits, nowMs } = this.#parts;
     const candidates = catalog.candidates(request.model);
+    const { own, caller } = request.exchange;
+    const brought = own && firstBrought(candidates, caller.rules?.transparent);
+    if (own && brought) {
+      const { maxAttempts } = limits;
+      return new OwnRoute({ target: brought, own, exchange: request.exchange, maxAttempts });
+    }
     return new PoolRoute({
       pool,
       limits,
@@ -84,6 +91,16 @@ export class PoolRouter implements Router {
       : accounts;
     return usable.map((account) => ({ target, account, priority, weight }));
   }
+}
+
+/** The model, of those that may serve, whose provider takes the caller's own credential. */
+function firstBrought(
+  candidates: readonly Candidate[],
+  transparent: readonly string[] = [],
+): CatalogModel | undefined {
+  return candidates
+    .filter(({ target: { provider } }) => transparent.includes(provider.id))
+    .toSorted((a, b) => a.priority - b.priority)[0]?.target;
 }
 
 /** The ways that the caller may use; the first when there is none, so that admission can say why. */

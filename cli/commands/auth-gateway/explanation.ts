@@ -23,6 +23,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   config: "the key of the configuration",
   broker: "a credential of the broker",
   environment: "the key of the environment",
+  caller: "the caller's own credential",
   none: "no credential",
 };
 

@@ -1,5 +1,8 @@
 // `agent auth-gateway key create`: a key, printed once.
 
+import { providersKey, upstreamIds } from "#gateway";
+import { nearest } from "#platform";
+import { CliError, EXIT_CODES } from "../../../cli-error.ts";
 import type { CommandContext, Subcommand } from "../../../command.ts";
 import { type KeyOptions, newKey } from "./key-options.ts";
 import { withKeys } from "./with-keys.ts";
@@ -24,6 +27,7 @@ export const createKeySubcommand: Subcommand = {
       .option("--streams <n>", "streams at the same time")
       .option("--budget <list>", "dollars by window, such as day=5,month=50 or total=100")
       .option("--strict", "refuse a translation that would lose anything of a request")
+      .option("--transparent <providers>", "providers that get a credential of the caller's own")
       .option("--credentials <ids>", "the broker's ids of the only accounts it may use")
       .option("--from <duration>", "when it begins to be valid, such as 2h from now")
       .option("--expires <duration>", "when it ends by itself, such as 30d (default: never)")
@@ -38,9 +42,26 @@ async function createKey(
   options: KeyOptions & { json?: boolean },
 ): Promise<void> {
   const wanted = newKey(options, Date.now());
+  await checkProviders(wanted.rules.transparent, context);
   await withKeys(context, (keys) => {
     const { secret, key } = keys.create(wanted);
     context.stdout(options.json ? `${JSON.stringify({ secret, ...key })}\n` : `${secret}\n`);
     context.stderr("Keep it now: it is not stored, and not shown again.\n");
+  });
+}
+
+// A misspelt one would have shared accounts pay for who brings an account of their own.
+async function checkProviders(
+  asked: readonly string[],
+  { env, loadConfig }: CommandContext,
+): Promise<void> {
+  if (asked.length === 0) return;
+  const known = await upstreamIds(loadConfig().get(providersKey), env);
+  const unknown = asked.find((id) => !known.includes(id));
+  if (unknown === undefined) return;
+  const near = nearest(unknown, known);
+  throw new CliError("provider_unknown", `--transparent: there is no provider "${unknown}" here`, {
+    exitCode: EXIT_CODES.usage,
+    hint: near === undefined ? "`agent auth-broker list` shows them." : `Did you mean ${near}?`,
   });
 }

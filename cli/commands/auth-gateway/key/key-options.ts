@@ -18,6 +18,7 @@ export interface KeyOptions {
   readonly streams?: string;
   readonly budget?: string;
   readonly strict?: boolean;
+  readonly transparent?: string;
   readonly credentials?: string;
   readonly from?: string;
   readonly expires?: string;
@@ -48,6 +49,7 @@ function rulesOf(options: KeyOptions): KeyRules {
     requestsPerDay: whole(options.rpd, "--rpd"),
     concurrentStreams: whole(options.streams, "--streams"),
     strict: options.strict ?? false,
+    transparent: options.transparent === undefined ? [] : list(options.transparent),
     budgets: budget === undefined ? {} : budgets(budget),
     credentials:
       credentials === undefined ? null : list(credentials).map((id) => whole(id, "--credentials")),

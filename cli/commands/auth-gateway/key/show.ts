@@ -36,6 +36,7 @@ function keyScreen({ name, id, owner, status, rules, ...key }: VirtualKey): stri
     ["providers", providers.join(",")],
     ["formats", formats?.join(",") ?? "all"],
     ["strict", rules.strict ? "yes, nothing of a request may be lost" : "no"],
+    ["transparent to", rules.transparent.join(",") || "none"],
     ["accounts", credentials?.join(",") ?? "all"],
     ["requests per minute", limit(rules.requestsPerMinute)],
     ["tokens per minute", limit(rules.tokensPerMinute)],
