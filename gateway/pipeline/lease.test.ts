@@ -1,6 +1,9 @@
 // The ladder of keys: the operator's, those of the broker, the environment's.
 
 import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { CredentialSource } from "#broker/client";
 import { UpstreamFailed } from "../errors.ts";
 import { anthropic } from "../providers/anthropic.ts";
@@ -125,4 +128,34 @@ test("a login that cannot be renewed is the caller's answer, with whom to ask", 
   const refusal = await take(ladder, openai).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(UpstreamFailed);
   expect(String(refusal)).toContain("auth-broker doctor");
+});
+
+test("a command whose key was refused runs again, once for all who were refused with it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "parley-command-"));
+  try {
+    const [key, runs] = [join(folder, "key"), join(folder, "runs")];
+    writeFileSync(key, "old-token");
+    writeFileSync(runs, "");
+    const apiKey = `!echo >> ${runs}; cat ${key}`;
+    const ladder = leases({ providers: { anthropic: { apiKey } } });
+    const [account] = ladder.accounts(anthropic);
+    if (!account) throw new Error("there is one");
+    expect(ladder.canRenew(anthropic, account)).toBe(true);
+    expect((await take(ladder, anthropic)).key).toBe("old-token");
+    expect((await take(ladder, anthropic, "another")).key).toBe("old-token");
+    writeFileSync(key, "new-token");
+    const both = [take(ladder, anthropic, "old-token"), take(ladder, anthropic, "old-token")];
+    expect((await Promise.all(both)).map((lease) => lease.key)).toEqual(["new-token", "new-token"]);
+    expect(readFileSync(runs, "utf8")).toBe("\n\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a literal key, one of the environment and a stored one cannot be renewed", () => {
+  const literal = leases({ providers: { anthropic: { apiKey: "sk-literal" } } });
+  for (const ladder of [literal, leases({ environmentKeys }), leases({ broker: stored("k") })]) {
+    const [account] = ladder.accounts(anthropic);
+    expect(account && ladder.canRenew(anthropic, account)).toBe(false);
+  }
 });

@@ -57,7 +57,8 @@ export interface KeySources {
 /** Leases keys from the sources in order. */
 export class KeyLeases {
   readonly #sources: KeySources;
-  // A `!command` may take seconds and prompt for a fingerprint: it runs once per provider, not per request.
+  // A `!command` may take seconds and prompt for a fingerprint: it runs once per provider, and again when what it
+  // printed was refused; not per request.
   readonly #configured = new Map<string, Promise<string | undefined>>();
 
   constructor(sources: KeySources) {
@@ -87,7 +88,7 @@ export class KeyLeases {
   }
 
   /**
-   * The key of an account, usable now; a login's is another than `refused` where that is given. Throws UpstreamFailed
+   * The key of an account, usable now; another than `refused` where that is given and `canRenew`. Throws UpstreamFailed
    * (`upstream_auth`) with the fix when there is none.
    */
   async take(
@@ -105,10 +106,16 @@ export class KeyLeases {
     }
     const key =
       source === "config"
-        ? await this.#configuredKey(provider.id)
+        ? await this.#configuredKey(provider.id, refused)
         : this.#sources.environmentKeys.get(provider.id);
     if (key === undefined && source !== "none") throw noCredential(provider);
     return { key: key ?? "", source };
+  }
+
+  /** True when `take` may have another key than one that was refused. */
+  canRenew({ id }: Provider, { isGrant, source }: Account): boolean {
+    if (isGrant) return true;
+    return source === "config" && isCommand(this.#sources.providers[id]?.apiKey);
   }
 
   #account(providerId: string, source: KeySource): Account {
@@ -155,11 +162,21 @@ export class KeyLeases {
     }
   }
 
-  #configuredKey(providerId: string): Promise<string | undefined> {
+  async #configuredKey(
+    providerId: string,
+    refused: string | undefined,
+  ): Promise<string | undefined> {
     const text = this.#sources.providers[providerId]?.apiKey;
-    if (text === undefined) return Promise.resolve(undefined);
+    if (text === undefined) return undefined;
     const known = this.#configured.get(providerId);
-    if (known) return known;
+    if (known) {
+      const key = await known;
+      const isStale = refused !== undefined && key === refused && isCommand(text);
+      if (!isStale) return key;
+      // Whoever was refused with the same key meanwhile has had it made anew.
+      const renewed = this.#configured.get(providerId);
+      if (renewed && renewed !== known) return renewed;
+    }
     const resolving = this.#resolve(providerId, text);
     this.#configured.set(providerId, resolving);
     return resolving;
@@ -181,6 +198,10 @@ export class KeyLeases {
       );
     }
   }
+}
+
+function isCommand(text: string | undefined): boolean {
+  return text?.trimStart().startsWith("!") ?? false;
 }
 
 function tokenOf(credential: Credential): string {

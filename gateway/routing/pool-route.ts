@@ -39,7 +39,7 @@ interface Current {
   readonly beganAtMs: number;
 }
 
-/** A login whose token was refused, to be tried once more with a new one. */
+/** A login whose token was refused, or a command whose key was, to be tried once more with a new one. */
 interface Renewal {
   readonly way: Way;
   readonly refused: { readonly key: string; readonly error: GatewayError };
@@ -92,7 +92,9 @@ export class PoolRoute implements Route {
       return;
     }
     if (this.#canRenew(way, verdict)) {
-      this.#say(`renew the login ${way.account.credentialId}: its token was refused`);
+      const { credentialId } = way.account;
+      const what = credentialId === undefined ? "key" : `login ${credentialId}`;
+      this.#say(`renew the ${what}: its token was refused`);
       this.#renewed.add(way.account.key);
       this.#renewal = { way, refused: { key: attempt.lease.key, error } };
       return;
@@ -167,8 +169,9 @@ export class PoolRoute implements Route {
     return attempt;
   }
 
-  #canRenew({ account }: Way, { isCredential }: Verdict): boolean {
-    return isCredential && account.isGrant && !this.#renewed.has(account.key);
+  #canRenew({ account, target }: Way, { isCredential }: Verdict): boolean {
+    if (!isCredential || this.#renewed.has(account.key)) return false;
+    return this.#parts.pool.leases.canRenew(target.provider, account);
   }
 
   #failWith(way: Way, error: GatewayError): void {
