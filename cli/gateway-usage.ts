@@ -4,6 +4,7 @@ import { PRICES_AS_OF, type UsageGroup, type UsageSum } from "#gateway";
 import { columns } from "./table.ts";
 
 const NANO_PER_USD = 1_000_000_000;
+const LINE_END = "\r\n";
 const FIELDS = [
   "requests",
   "refused",
@@ -12,8 +13,8 @@ const FIELDS = [
   "cacheWrite",
   "output",
   "reasoning",
-  "costNanoUsd",
   "unpriced",
+  "costNanoUsd",
 ] as const;
 
 /** A table for people. */
@@ -32,20 +33,31 @@ export function usageTable(sums: readonly UsageSum[], by: UsageGroup): string {
   return `${columns([head, ...rows])}Bundled prices are of ${PRICES_AS_OF}; gateway.prices goes before them.\n`;
 }
 
-/** Comma-separated values with a header; costs in nano-USD. */
+/** Comma-separated values (RFC 4180) with a header; a cost that is not known is empty, not zero. */
 export function usageCsv(sums: readonly UsageSum[], by: UsageGroup): string {
-  const rows = sums.map((sum) => [quoted(sum.group), ...FIELDS.map((field) => String(sum[field]))]);
-  return [[by, ...FIELDS], ...rows].map((row) => `${row.join(",")}\n`).join("");
+  const rows = sums.map((sum) => [
+    quoted(sum.group),
+    ...FIELDS.map((field) => String(sum[field] ?? "")),
+    sum.costNanoUsd === null ? "" : exactUsd(sum.costNanoUsd),
+  ]);
+  const head = [by, ...FIELDS, "costUsd"];
+  return [head, ...rows].map((row) => row.join(",") + LINE_END).join("");
 }
 
-function cost({ costNanoUsd, unpriced, requests, refused }: UsageSum): string {
-  if (unpriced > 0 && unpriced === requests - refused) return "not known";
+/** All nine digits: what a spreadsheet adds up must be what was booked. */
+function exactUsd(nanoUsd: number): string {
+  const digits = String(nanoUsd).padStart(10, "0");
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
+}
+
+function cost({ costNanoUsd, unpriced }: UsageSum): string {
+  if (costNanoUsd === null) return "not known";
   const known = `$${(costNanoUsd / NANO_PER_USD).toFixed(4)}`;
   return unpriced > 0 ? `${known} and ${unpriced} requests of unknown cost` : known;
 }
 
 // A model's name comes from a request; a spreadsheet must not take it for a formula.
 function quoted(text: string): string {
-  const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const plain = /^[\s=+\-@|%＝＋－＠]/.test(text) ? `'${text}` : text;
   return `"${plain.replaceAll('"', '""')}"`;
 }

@@ -56,17 +56,17 @@ export async function openGatewayKeys(env: Environment): Promise<GatewayKeys> {
   return new Keys(homeDirectory(env));
 }
 
-/** What the ledger of this home adds up since a time, in ms since the epoch; nothing where there is no ledger. */
+/** What the ledger of this home adds up over a stretch of time, in ms since the epoch; nothing where there is no ledger. */
 export async function readUsageSums(
   env: Environment,
-  { by, sinceMs }: { by: UsageGroup; sinceMs: number },
+  options: { by: UsageGroup; sinceMs: number; untilMs?: number },
 ): Promise<UsageSum[]> {
   const ledger = await import("./ledger/ledger.ts");
   const { usageSums } = await import("./ledger/usage-sums.ts");
   const database = ledger.openLedgerIfAny(homeDirectory(env));
   if (!database) return [];
   try {
-    return usageSums(database, { by, sinceMs });
+    return usageSums(database, options);
   } finally {
     database.close();
   }

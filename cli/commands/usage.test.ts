@@ -112,3 +112,36 @@ test("a token that may not read usage is told so", async () => {
   const env = { PARLEY_AUTH_BROKER_URL: url, PARLEY_AUTH_BROKER_TOKEN: "plb_wrong" };
   expect((await run([], env)).error).toMatchObject({ code: "broker_unauthorized" });
 });
+
+test.each([
+  [["--csv"], "--csv"],
+  [["--since", "7d"], "--since"],
+  [["--until", "2026-11-01"], "--until"],
+  [["--by", "key", "--provider", "openai"], "--provider"],
+])("%p is refused: it would do nothing", async (args, named) => {
+  const { error, stdout } = await run(args);
+  expect(error).toMatchObject({ code: "option_without_use", exitCode: EXIT_CODES.usage });
+  expect(error?.message).toContain(named);
+  expect(stdout).toBe("");
+});
+
+test("where no gateway has served, --by says so, and CSV and JSON are whole and empty", async () => {
+  expect((await run(["--by", "model"])).stdout).toContain("has served nothing in that time");
+  expect((await run(["--by", "account", "--csv"])).stdout).toMatch(/^account,requests,.*\r\n$/);
+  const json = await run([
+    "--by",
+    "day",
+    "--since",
+    "2026-11-01",
+    "--until",
+    "2026-11-02",
+    "--json",
+  ]);
+  expect(JSON.parse(json.stdout)).toEqual({
+    by: "day",
+    sinceMs: Date.UTC(2026, 10, 1),
+    untilMs: Date.UTC(2026, 10, 3),
+    pricesAsOf: expect.any(String),
+    sums: [],
+  });
+});

@@ -1,15 +1,16 @@
-// `agent usage`: how much of each account the team has used, as the broker knows it. Asks no provider itself.
+// `agent usage`: how much of each account the team has used, as the broker knows it, and what this host's gateway has
+// served. Asks no provider itself.
 
 import { BrokerClient, BrokerUnreachable } from "#broker/client";
 import type { UsageReports } from "#wire";
 import { Option } from "commander";
-import { readUsageSums, type UsageGroup } from "#gateway";
+import { PRICES_AS_OF, readUsageSums, type UsageGroup } from "#gateway";
 import { findBroker } from "../broker-connection.ts";
 import { withBrokerErrors } from "../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../cli-error.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
-import { parseDuration } from "../duration.ts";
 import { usageCsv, usageTable } from "../gateway-usage.ts";
+import { parseStretch } from "../moment.ts";
 import { isColorful } from "../terminal.ts";
 import { usageScreen } from "../usage-screen.ts";
 
@@ -19,8 +20,11 @@ interface UsageOptions {
   readonly config?: string;
   readonly by?: UsageGroup;
   readonly since?: string;
+  readonly until?: string;
   readonly csv?: boolean;
 }
+
+const DEFAULT_SINCE = "30d";
 
 /** `agent usage`. */
 export const usageCommand: CliCommand = {
@@ -38,20 +42,46 @@ export const usageCommand: CliCommand = {
           "day",
         ]),
       )
-      .option("--since <duration>", "with --by: how far back, such as 12h or 7d", "30d")
-      .option("--csv", "with --by: print CSV, costs in nano-USD")
+      .option(
+        "--since <when>",
+        `with --by: from when, such as 12h, 7d or 2026-11-01 (default: ${DEFAULT_SINCE})`,
+      )
+      .option("--until <when>", "with --by: up to when, a day included (default: now)")
+      .addOption(
+        new Option("--csv", "with --by: print CSV (RFC 4180), costs in nano-USD and USD").conflicts(
+          "json",
+        ),
+      )
       .option("--json", "print JSON")
       .addHelpText(
         "after",
-        "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host;\nexit code 4 when it does not answer. With --by no broker is asked.",
+        "\nThe broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host;\nexit code 4 when it does not answer. With --by no broker is asked. Days are those of UTC.",
       )
-      .action((options: UsageOptions) =>
-        options.by === undefined
+      .action((options: UsageOptions) => {
+        refuseIdleOptions(options);
+        return options.by === undefined
           ? withBrokerErrors(() => showUsage(context, options))
-          : showSums(context, options.by, options),
-      );
+          : showSums(context, options.by, options);
+      });
   },
 };
+
+/** An option that would do nothing is a mistake somebody should hear of. */
+function refuseIdleOptions(options: UsageOptions): void {
+  const idle =
+    options.by === undefined
+      ? (["since", "until", "csv"] as const)
+      : (["provider", "config"] as const);
+  const given = idle.find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  throw new CliError("option_without_use", `--${given} does nothing here`, {
+    exitCode: EXIT_CODES.usage,
+    hint:
+      options.by === undefined
+        ? `It goes with --by key, model, account or day.`
+        : "With --by the ledger of this host is read, and no broker is asked.",
+  });
+}
 
 async function showUsage(context: CommandContext, options: UsageOptions): Promise<void> {
   const { json, provider, config: file } = options;
@@ -69,11 +99,12 @@ async function showUsage(context: CommandContext, options: UsageOptions): Promis
 async function showSums(
   { env, stdout }: CommandContext,
   by: UsageGroup,
-  { json, csv, since = "30d" }: UsageOptions,
+  { json, csv, since = DEFAULT_SINCE, until }: UsageOptions,
 ): Promise<void> {
-  const sinceMs = Date.now() - parseDuration(since, "--since");
-  const sums = await readUsageSums(env, { by, sinceMs });
-  if (json) return stdout(`${JSON.stringify({ by, sinceMs, sums })}\n`);
+  const stretch = parseStretch({ since, until }, Date.now());
+  const sums = await readUsageSums(env, { by, ...stretch });
+  if (json)
+    return stdout(`${JSON.stringify({ by, ...stretch, pricesAsOf: PRICES_AS_OF, sums })}\n`);
   stdout(csv ? usageCsv(sums, by) : usageTable(sums, by));
 }
 

@@ -20,8 +20,8 @@ export interface UsageSum {
   readonly cacheWrite: number;
   readonly output: number;
   readonly reasoning: number;
-  /** Of the requests whose cost is known. */
-  readonly costNanoUsd: number;
+  /** Of the requests whose cost is known; null when there are others only. */
+  readonly costNanoUsd: number | null;
   /** Requests that were answered at a cost that is not known. */
   readonly unpriced: number;
 }
@@ -34,21 +34,30 @@ const EXPRESSIONS: Readonly<Record<UsageGroup, string>> = {
   day: "strftime('%Y-%m-%d', at_ms / 1000, 'unixepoch')",
 };
 
-/** The sums since a time, in ms since the epoch; of one key where its id is given. */
+/** Which rows are summed: those from `sinceMs` on and before `untilMs`, in ms since the epoch. */
+export interface UsageSumsOptions {
+  readonly by: UsageGroup;
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** Of this key only. */
+  readonly keyId?: string;
+}
+
+/** The sums, in the order of the groups' names. */
 export function usageSums(
   database: Database,
-  { by, sinceMs = 0, keyId }: { by: UsageGroup; sinceMs?: number; keyId?: string },
+  { by, sinceMs = 0, untilMs = Number.MAX_SAFE_INTEGER, keyId }: UsageSumsOptions,
 ): UsageSum[] {
   return database
-    .prepare<{ sinceMs: number; keyId: string | null }, UsageSum>(
+    .prepare<{ sinceMs: number; untilMs: number; keyId: string | null }, UsageSum>(
       `SELECT ${EXPRESSIONS[by]} AS "group", count(*) AS requests,
          sum(outcome = 'refused') AS refused,
          coalesce(sum(input), 0) AS input, coalesce(sum(cache_read), 0) AS cacheRead,
          coalesce(sum(cache_write), 0) AS cacheWrite, coalesce(sum(output), 0) AS output,
-         coalesce(sum(reasoning), 0) AS reasoning, coalesce(sum(cost_nano_usd), 0) AS costNanoUsd,
-         sum(outcome <> 'refused' AND cost_nano_usd IS NULL) AS unpriced
-       FROM requests WHERE at_ms >= @sinceMs AND (@keyId IS NULL OR key_id = @keyId)
+         coalesce(sum(reasoning), 0) AS reasoning, sum(outcome <> 'refused' AND cost_nano_usd IS NULL) AS unpriced,
+         CASE WHEN sum(outcome <> 'refused') = 0 THEN 0 ELSE sum(cost_nano_usd) END AS costNanoUsd
+       FROM requests WHERE at_ms >= @sinceMs AND at_ms < @untilMs AND (@keyId IS NULL OR key_id = @keyId)
        GROUP BY 1 ORDER BY 1`,
     )
-    .all({ sinceMs, keyId: keyId ?? null });
+    .all({ sinceMs, untilMs, keyId: keyId ?? null });
 }

@@ -67,7 +67,8 @@ async function booked(ask: () => Promise<Response>) {
 
 async function totals() {
   const [sum] = await readUsageSums(gateway.env, { by: "model", sinceMs: 0 });
-  return sum ?? { requests: 0, costNanoUsd: 0, unpriced: 0 };
+  const { requests = 0, costNanoUsd = 0, unpriced = 0 } = sum ?? {};
+  return { requests, costNanoUsd: costNanoUsd ?? 0, unpriced };
 }
 
 const messages = [{ role: "user", content: "x" }];
