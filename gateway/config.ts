@@ -38,6 +38,26 @@ export const gatewayNoAuth = defineKey({
   doc: "Serve anybody on this machine without a key, as the owner; refused for an address beyond loopback.",
 });
 
+const isOrigin = (text: string) =>
+  /^https?:/.test(text)
+    ? !text.includes("*") && URL.parse(text)?.origin === text
+    : /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+$/.test(text);
+
+/** Web pages that may call. */
+export const gatewayCorsOrigins = defineKey<readonly string[]>({
+  name: "gateway.corsOrigins",
+  schema: z.array(
+    z.string().refine(isOrigin, {
+      error:
+        "expected an origin as a browser sends it, such as https://chat.example: no path, no *",
+    }),
+  ),
+  default: [],
+  env: "PARLEY_GATEWAY_CORS_ORIGINS",
+  project: "refused",
+  doc: "Origins of web pages that may call the gateway and read its answers, exactly as browsers send them; none unless listed here.",
+});
+
 /** Largest request body. */
 export const gatewayMaxBodyBytes = defineKey({
   name: "gateway.maxBodyBytes",
@@ -192,6 +212,7 @@ export const providersKey = defineKey({
 export const gatewayKeys = [
   gatewayBind,
   gatewayNoAuth,
+  gatewayCorsOrigins,
   gatewayMaxBodyBytes,
   gatewayMaxInFlight,
   gatewayHeadersTimeoutMs,

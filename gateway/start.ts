@@ -18,6 +18,7 @@ import {
 } from "#platform";
 import {
   gatewayBind,
+  gatewayCorsOrigins,
   gatewayFailoverTimeoutMs,
   gatewayHeadersTimeoutMs,
   gatewayHostedTools,
@@ -210,6 +211,7 @@ export async function serve(
       ...(isOpen && { [unauthenticated]: true as const }),
       maxBodyBytes: config.get(gatewayMaxBodyBytes),
       unpacksBodies: true,
+      allowedOrigins: config.get(gatewayCorsOrigins),
       ...(config.get(gatewayWebSocket) && {
         sockets: {
           maxMessageBytes: config.get(gatewayMaxBodyBytes),

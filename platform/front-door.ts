@@ -2,6 +2,7 @@
 // connection, and one way to refuse. Refuses to tell a caller anything about an unexpected error.
 
 import { unpackerOf } from "./body-encoding.ts";
+import { CrossOrigin } from "./cross-origin.ts";
 import { BodyError, hasBody, readBody } from "./body-limit.ts";
 import type { Logger } from "./log.ts";
 import { guardRequest, type GuardOptions } from "./request-guard.ts";
@@ -48,6 +49,7 @@ export interface FrontDoorOptions {
   /** Undoes the content-encoding of bodies, and refuses the ones it does not know; else they stay as they came. */
   readonly unpacksBodies?: boolean;
   readonly idleSeconds?: number;
+  /** Web pages that may call and read the answers, by origin; without any, only the server's own. */
   readonly allowedOrigins?: readonly string[];
   /** Takes WebSockets, within these limits. */
   readonly sockets?: SocketLimits;
@@ -73,6 +75,7 @@ export class FrontDoor {
   readonly #idleSeconds: number;
   readonly #maxBytes: number;
   readonly #sockets: WebSockets | undefined;
+  readonly #crossOrigin: CrossOrigin;
   #guard: GuardOptions;
   #isClosed = false;
 
@@ -81,6 +84,7 @@ export class FrontDoor {
     this.#options = options;
     this.#sockets = sockets;
     this.#idleSeconds = options.idleSeconds ?? DEFAULT_IDLE_SECONDS;
+    this.#crossOrigin = new CrossOrigin(options.allowedOrigins ?? []);
     this.#maxBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
     // Nobody is let in before open() has learnt the real port.
     this.#guard = { allowedHosts: new Set() };
@@ -99,11 +103,19 @@ export class FrontDoor {
 
   /** The answer to one request, whatever happens; undefined when it has become a socket. */
   async answer(request: Request, connections: Connections): Promise<Response | undefined> {
+    const response = await this.#answer(request, connections);
+    if (response) this.#crossOrigin.mark(request, response);
+    return response;
+  }
+
+  async #answer(request: Request, connections: Connections): Promise<Response | undefined> {
     try {
       const refused = guardRequest(request, this.#guard);
       if (refused !== undefined) {
         return this.#refuse(request, { ...refused, message: refused.reason });
       }
+      const preflight = this.#crossOrigin.preflight(request);
+      if (preflight) return preflight;
       if (this.#isClosed) {
         const message = "The server is shutting down; try again shortly.";
         return this.#refuse(request, { status: 503, code: "shutting_down", message });
