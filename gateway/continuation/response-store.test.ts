@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { continueFrom, inputItems } from "./continued-request.ts";
+import { SWEEP_MS } from "./caller-store.ts";
 import { ResponseStore, type StoredResponse } from "./response-store.ts";
 
 let nowMs = 0;
@@ -48,6 +49,27 @@ describe("a stored response", () => {
     expect(ids(store, "a", "b", "c", "d")).toBe("acd");
     store.put("ann", stored("e", "x".repeat(9_920)));
     expect(ids(store, "a", "c", "d", "e")).toBe("e");
+  });
+
+  test("is not pushed out by another caller, who makes room from what is its own", () => {
+    const store = open();
+    store.put("ann", stored("a"));
+    for (let turn = 0; turn < 50; turn += 1) store.put("bob", stored(`b${turn}`));
+    expect(store.get("ann", "a")).toBeDefined();
+    expect(["b47", "b48", "b49"].filter((id) => store.get("bob", id))).toEqual(["b48", "b49"]);
+    store.put("ann", stored("large", "x".repeat(4_000)));
+    for (let turn = 0; turn < 50; turn += 1)
+      store.put("bob", stored(`b${turn}`, "x".repeat(3_500)));
+    expect(ids(store, "large")).toBe("large");
+    expect(store.get("bob", "b49")).toBeDefined();
+  });
+
+  test("of a caller who is gone makes room once its time is over", () => {
+    const store = open();
+    for (const id of ["a", "b", "c"]) store.put("gone", stored(id));
+    nowMs += SWEEP_MS;
+    for (const id of ["a", "b", "c"]) store.put("ann", stored(id));
+    expect(ids(store, "a", "b", "c")).toBe("abc");
   });
 
   test("that is too large alone is not kept, and pushes nothing out", () => {

@@ -1,7 +1,8 @@
-// Responses that can be gone on from, in memory and within bounds: the oldest go first. A caller finds its own only.
-// Nothing is written anywhere, so a restart forgets them all.
+// Responses that can be gone on from, in memory and within bounds. A caller finds its own only, and no caller pushes out
+// what is another's fair part. Nothing is written anywhere, so a restart forgets them all.
 
 import type { Json, JsonObject } from "#wire";
+import { CallerStore, type CallerStoreLimits } from "./caller-store.ts";
 
 /** A response and the whole conversation that led to it. */
 export interface StoredResponse {
@@ -18,80 +19,33 @@ export interface ResponseKeeper {
     callerId: string,
     id: string,
   ): StoredResponse | undefined | Promise<StoredResponse | undefined>;
-  /** Keeps one, and drops the oldest beyond the bounds; one that alone is too large is not kept. */
+  /** Keeps one, and drops beyond the bounds what whoever keeps most used longest ago; one that alone is too large is not kept. */
   put(callerId: string, stored: StoredResponse): void | Promise<void>;
   /** True when there was one. */
   delete(callerId: string, id: string): boolean | Promise<boolean>;
 }
 
-/** Bounds of a store. */
-export interface ResponseStoreLimits {
-  readonly maxEntries: number;
-  /** Of the JSON text of all together. */
-  readonly maxBytes: number;
-  readonly ttlMs: number;
-}
-
-interface Entry {
-  readonly stored: StoredResponse;
-  readonly bytes: number;
-  readonly expiresAtMs: number;
-}
+/** Bounds of a store; the bytes are those of the JSON text. */
+export type ResponseStoreLimits = CallerStoreLimits;
 
 /** Keeps responses by caller and id, in this process. */
 export class ResponseStore implements ResponseKeeper {
-  readonly #limits: ResponseStoreLimits;
-  readonly #nowMs: () => number;
-  /** In the order in which they were last used. */
-  readonly #entries = new Map<string, Entry>();
-  #bytes = 0;
+  readonly #kept: CallerStore<StoredResponse>;
 
   constructor(limits: ResponseStoreLimits, { nowMs }: { nowMs: () => number }) {
-    this.#limits = limits;
-    this.#nowMs = nowMs;
+    this.#kept = new CallerStore(limits, { nowMs });
   }
 
   get(callerId: string, id: string): StoredResponse | undefined {
-    const key = keyOf(callerId, id);
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    this.#remove(key, entry);
-    if (entry.expiresAtMs <= this.#nowMs()) return undefined;
-    this.#add(key, entry);
-    return entry.stored;
+    return this.#kept.get(callerId, id);
   }
 
   put(callerId: string, stored: StoredResponse): void {
     const bytes = Buffer.byteLength(JSON.stringify(stored));
-    this.delete(callerId, stored.response.id);
-    if (bytes > this.#limits.maxBytes) return;
-    const expiresAtMs = this.#nowMs() + this.#limits.ttlMs;
-    this.#add(keyOf(callerId, stored.response.id), { stored, bytes, expiresAtMs });
-    for (const [key, entry] of this.#entries) {
-      const { maxEntries, maxBytes } = this.#limits;
-      if (this.#entries.size <= maxEntries && this.#bytes <= maxBytes) return;
-      this.#remove(key, entry);
-    }
+    this.#kept.put(callerId, stored.response.id, { value: stored, bytes });
   }
 
   delete(callerId: string, id: string): boolean {
-    const key = keyOf(callerId, id);
-    const entry = this.#entries.get(key);
-    if (entry) this.#remove(key, entry);
-    return entry !== undefined;
+    return this.#kept.delete(callerId, id);
   }
-
-  #add(key: string, entry: Entry): void {
-    this.#entries.set(key, entry);
-    this.#bytes += entry.bytes;
-  }
-
-  #remove(key: string, entry: Entry): void {
-    this.#entries.delete(key);
-    this.#bytes -= entry.bytes;
-  }
-}
-
-function keyOf(callerId: string, id: string): string {
-  return JSON.stringify([callerId, id]);
 }

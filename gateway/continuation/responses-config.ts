@@ -34,7 +34,7 @@ export const gatewayResponseStoreMaxEntries = defineKey({
   default: 1_000,
   env: "PARLEY_GATEWAY_RESPONSE_STORE_MAX_ENTRIES",
   project: { isTighter: isLower },
-  doc: "Responses kept at once; the longest unused go first.",
+  doc: "Responses kept at once; beyond it the key that keeps most gives up the one it used longest ago.",
 });
 
 /** Most bytes of responses kept. */
@@ -44,7 +44,7 @@ export const gatewayResponseStoreMaxBytes = defineKey({
   default: 256 * 1024 * 1024,
   env: "PARLEY_GATEWAY_RESPONSE_STORE_MAX_BYTES",
   project: { isTighter: isLower },
-  doc: "Bytes of all kept responses, each with the conversation that led to it.",
+  doc: "Bytes of all kept responses, each with the conversation that led to it; beyond it the key that keeps most gives up some.",
 });
 
 /** How long responses are kept. */
