@@ -66,7 +66,7 @@ export {
 export { bufferLines, writeStderrSync } from "./line-buffer.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 export { hardenProcess, type HardeningGap, type HardeningStep } from "./process-hardening.ts";
-export { redact, registerSecret } from "./redact.ts";
+export { knownSecretCount, redact, registerSecret } from "./redact.ts";
 export { retryDelayMs, type RetryDelayOptions } from "./retry-delay.ts";
 export {
   asDatabaseError,

@@ -23,8 +23,13 @@ export class LabelSets<Name extends string> {
 
   /** The set to count under: the given one without secrets, or `other`. Labels that were not declared are left out. */
   bounded(given: Readonly<Record<Name, string>>): Readonly<Record<Name, string>> {
-    const values = this.#names.map((name) => given[name].slice(0, MAX_LABEL_LENGTH));
-    const key = JSON.stringify(values);
+    let key = "";
+    for (const name of this.#names) {
+      const value = given[name];
+      const kept = value.length > MAX_LABEL_LENGTH ? value.slice(0, MAX_LABEL_LENGTH) : value;
+      // Its length before it, so that no value can pass for two.
+      key += `${kept.length}:${kept}`;
+    }
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     if (this.#known.size >= MAX_LABEL_SETS) return this.#other;

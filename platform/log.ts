@@ -1,8 +1,8 @@
 // Structured logs: one JSON line per event, or a readable line on a terminal. Every message, field
 // and error is redacted before it is serialised. Refuses to throw into the code that logs.
 
-import pino from "pino";
 import { toLoggable, toLoggableText } from "./log-value.ts";
+import { standardErrorWriter } from "./log-writer.ts";
 
 /** Named values of one log line; anything goes, it is bounded and redacted. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -19,11 +19,12 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
-// The line's own keys, where a field of the same name would make a second, contradicting one,
-// and the names that pino does not print as fields of a child.
-const RESERVED_KEYS = ["level", "time", "message", "serializers", "formatters", "customLevels"];
+// The line's own keys, where a field of the same name would make a second, contradicting one.
+const RESERVED_KEYS = ["level", "time", "message"];
 
-/** A logger to standard error (or `write`, called with one line including its newline), synchronous. */
+const LEVELS = ["debug", "info", "warn", "error", "silent"] as const satisfies readonly LogLevel[];
+
+/** A logger to standard error (or `write`, called with one line including its newline). */
 export function createLogger({
   level = "info",
   isPretty = false,
@@ -36,37 +37,51 @@ export function createLogger({
   nowMs?: () => number;
 }): Logger {
   const sink = write ?? standardError();
-  const root = pino(
-    {
-      level,
-      base: null,
-      messageKey: "message",
-      timestamp: () => `,"time":"${new Date(nowMs()).toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    { write: isPretty ? (line: string) => sink(prettyLine(line)) : sink },
-  );
-  return wrap(root);
+  const print = isPretty
+    ? (line: string, ofLevel: LogLevel) => sink(prettyLine(line), ofLevel)
+    : sink;
+  return loggerOf({ print, lowest: LEVELS.indexOf(level), nowMs, bound: "" });
 }
 
-function wrap(target: pino.Logger): Logger {
-  const at =
-    (level: "debug" | "info" | "warn" | "error") =>
-    (message: string, fields: LogFields = {}): void => {
-      if (!target.isLevelEnabled(level)) return;
-      target[level](printable(fields), toLoggableText(message));
+type Sink = (line: string, level: LogLevel) => void;
+
+interface LoggerParts {
+  readonly print: Sink;
+  /** Index in LEVELS. */
+  readonly lowest: number;
+  readonly nowMs: () => number;
+  /** Fields of every line, as the inside of a JSON object. */
+  readonly bound: string;
+}
+
+function loggerOf(parts: LoggerParts): Logger {
+  const { print, lowest, nowMs, bound } = parts;
+  const at = (level: "debug" | "info" | "warn" | "error") => {
+    if (LEVELS.indexOf(level) < lowest) return () => {};
+    return (message: string, fields: LogFields = {}): void => {
+      const time = new Date(nowMs()).toISOString();
+      const own = joined(bound, printable(fields));
+      const text = JSON.stringify(toLoggableText(message));
+      print(`{"level":"${level}","time":"${time}",${own}"message":${text}}\n`, level);
     };
+  };
   return {
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
-    child: (fields) => wrap(target.child(printable(fields))),
+    child: (fields) => loggerOf({ ...parts, bound: joined(bound, printable(fields)) }),
   };
 }
 
+/** Appends fields, as the inside of a JSON object that ends with a comma. */
+function joined(before: string, fields: Record<string, unknown>): string {
+  const inside = JSON.stringify(fields).slice(1, -1);
+  return inside === "" ? before : `${before}${inside},`;
+}
+
 function printable(fields: LogFields): Record<string, unknown> {
-  const safe = { ...toLoggable(fields) };
+  const safe: Record<string, unknown> = toLoggable(fields);
   for (const key of RESERVED_KEYS) {
     const value = safe[key];
     if (value === undefined) continue;
@@ -76,11 +91,9 @@ function printable(fields: LogFields): Record<string, unknown> {
   return safe;
 }
 
-function standardError(): (line: string) => void {
-  const destination = pino.destination({ dest: 2, sync: true });
-  // Nobody is left to tell that standard error is closed.
-  destination.on("error", () => {});
-  return (line) => void destination.write(line);
+function standardError(): Sink {
+  const lines = standardErrorWriter();
+  return (line, level) => lines.write(line, { isUrgent: level === "error" });
 }
 
 /** `12:30:01.250 WARN  message  key=value`; control characters stay escaped, so a value cannot drive the terminal. */

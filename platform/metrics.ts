@@ -68,20 +68,25 @@ export class Metrics {
 
   /** Declares a counter; throws when the name is taken. */
   counter<const Name extends string = never>(options: MetricOptions<Name>): CounterMetric<Name> {
-    const declared = this.#declare(options, (library, settings) => new library.Counter(settings));
+    const declared = this.#declare(options, (library, settings) => {
+      const counter = new library.Counter(settings);
+      return (known) => counter.labels(known);
+    });
     return {
       inc: (labels, by = 1) => {
-        if (by >= 0) declared.record(labels, by, (metric, known) => metric.inc(known, by));
+        if (by >= 0) declared.record(labels, by, (child) => child.inc(by));
       },
     };
   }
 
   /** Declares a gauge; throws when the name is taken. */
   gauge<const Name extends string = never>(options: MetricOptions<Name>): GaugeMetric<Name> {
-    const declared = this.#declare(options, (library, settings) => new library.Gauge(settings));
+    const declared = this.#declare(options, (library, settings) => {
+      const gauge = new library.Gauge(settings);
+      return (known) => gauge.labels(known);
+    });
     return {
-      set: (labels, value) =>
-        declared.record(labels, value, (metric, known) => metric.set(known, value)),
+      set: (labels, value) => declared.record(labels, value, (child) => child.set(value)),
     };
   }
 
@@ -90,19 +95,18 @@ export class Metrics {
     buckets,
     ...options
   }: MetricOptions<Name> & { readonly buckets: readonly number[] }): HistogramMetric<Name> {
-    const declared = this.#declare(
-      options,
-      (library, settings) => new library.Histogram({ ...settings, buckets: [...buckets] }),
-    );
+    const declared = this.#declare(options, (library, settings) => {
+      const histogram = new library.Histogram({ ...settings, buckets: [...buckets] });
+      return (known) => histogram.labels(known);
+    });
     return {
-      observe: (labels, value) =>
-        declared.record(labels, value, (metric, known) => metric.observe(known, value)),
+      observe: (labels, value) => declared.record(labels, value, (child) => child.observe(value)),
     };
   }
 
   /** Declares a counter that something else keeps; throws when the name is taken. */
   readCounter({ read, ...options }: ReadMetricOptions): void {
-    this.#declare(options, (library, settings) => {
+    this.#declareRead(options, (library, settings) => {
       return new library.Counter({
         ...settings,
         collect() {
@@ -117,7 +121,7 @@ export class Metrics {
 
   /** Declares a gauge that something else knows; throws when the name is taken. */
   readGauge({ read, ...options }: ReadMetricOptions): void {
-    this.#declare(options, (library, settings) => {
+    this.#declareRead(options, (library, settings) => {
       return new library.Gauge({
         ...settings,
         collect() {
@@ -146,26 +150,46 @@ export class Metrics {
     return MetricsSnapshot.parse(await registry.getMetricsAsJSON());
   }
 
-  #declare<const Name extends string, M>(
-    { name, help, labels = [], aggregator = "sum" }: MetricOptions<Name>,
-    create: (library: Library, settings: Settings<Name>) => M,
-  ): Declared<Name, M> {
-    if (this.#names.has(name)) throw new Error(`there is a metric ${name} already`);
-    this.#names.add(name);
-    const sets = new LabelSets(labels);
-    let metric: M | undefined;
-    this.#whenLoaded((library) => {
-      const { registry } = library;
-      const settings = { name, help, aggregator, labelNames: [...labels], registers: [registry] };
-      metric = create(library, settings);
+  #declare<const Name extends string, Child>(
+    options: MetricOptions<Name>,
+    create: (library: Library, settings: Settings<Name>) => (known: Labels<Name>) => Child,
+  ): Declared<Name, Child> {
+    const sets = new LabelSets(options.labels ?? []);
+    // The library hashes the labels of each call; a child of its own for each set is hashed once.
+    const children = new Map<Labels<Name>, Child>();
+    let childOf: ((known: Labels<Name>) => Child) | undefined;
+    this.#declareRead(options, (library, settings) => {
+      childOf = create(library, settings);
     });
+    const known = (labels: Labels<Name>): Child | undefined => {
+      const found = children.get(labels);
+      if (found !== undefined || childOf === undefined) return found;
+      const child = childOf(labels);
+      children.set(labels, child);
+      return child;
+    };
     return {
       record: (given, value, change) => {
         if (!Number.isFinite(value)) return;
-        const known = sets.bounded(given);
-        this.#whenLoaded(() => void (metric && change(metric, known)));
+        const labels = sets.bounded(given);
+        this.#whenLoaded(() => {
+          const child = known(labels);
+          if (child !== undefined) change(child);
+        });
       },
     };
+  }
+
+  #declareRead<const Name extends string>(
+    { name, help, labels = [], aggregator = "sum" }: MetricOptions<Name>,
+    create: (library: Library, settings: Settings<Name>) => void,
+  ): void {
+    if (this.#names.has(name)) throw new Error(`there is a metric ${name} already`);
+    this.#names.add(name);
+    this.#whenLoaded((library) => {
+      const registers = [library.registry];
+      create(library, { name, help, aggregator, labelNames: [...labels], registers });
+    });
   }
 
   #whenLoaded(action: (library: Library) => void): void {
@@ -197,12 +221,8 @@ interface Settings<Name extends string> {
   readonly registers: Registry[];
 }
 
-interface Declared<Name extends string, M> {
-  record(
-    labels: Labels<Name>,
-    value: number,
-    change: (metric: M, labels: Labels<Name>) => void,
-  ): void;
+interface Declared<Name extends string, Child> {
+  record(labels: Labels<Name>, value: number, change: (child: Child) => void): void;
 }
 
 interface Library {

@@ -1,7 +1,7 @@
 // Keeps the last finished requests on disk, so that somebody can ask later why one went as it did. Written in batches,
 // after the callers have their answers; a disk that fails costs records, never requests.
 
-import { type Database, type Logger, redact, writeDatabase } from "#platform";
+import { type Database, knownSecretCount, type Logger, redact, writeDatabase } from "#platform";
 import type { Settlement } from "../pipeline/settlement.ts";
 import { openAccessLogFile } from "./access-log-file.ts";
 import { accessRecord } from "./access-record.ts";
@@ -129,10 +129,30 @@ export class AccessLog {
 /** One line of JSON. What somebody else wrote is looked at; all the rest are words of ours. */
 export function accessLine(settlement: Settlement): string {
   const { asked, clientRequestId = "", trail, attempts } = settlement;
-  const ids = attempts.map(({ upstreamRequestId = "" }) => upstreamRequestId);
-  const foreign = [asked, clientRequestId, ...trail, ...ids].join("\n");
+  const isClean =
+    holdsNoSecret(asked) &&
+    holdsNoSecret(clientRequestId) &&
+    trail.every(holdsNoSecret) &&
+    attempts.every(({ upstreamRequestId = "" }) => redact(upstreamRequestId) === upstreamRequestId);
   const line = JSON.stringify(accessRecord(settlement));
-  return redact(foreign) === foreign ? line : redact(line);
+  return isClean ? line : redact(line);
+}
+
+/** Models and decisions repeat from request to request: each is looked at once. */
+const MAX_REMEMBERED_TEXTS = 1_000;
+const MAX_REMEMBERED_CHARS = 300;
+const clean = new Set<string>();
+let cleanSecretCount = 0;
+
+function holdsNoSecret(text: string): boolean {
+  if (cleanSecretCount !== knownSecretCount() || clean.size > MAX_REMEMBERED_TEXTS) {
+    clean.clear();
+    cleanSecretCount = knownSecretCount();
+  }
+  if (clean.has(text)) return true;
+  const isClean = redact(text) === text;
+  if (isClean && text.length <= MAX_REMEMBERED_CHARS) clean.add(text);
+  return isClean;
 }
 
 type Options = Omit<AccessLogOptions, "path">;

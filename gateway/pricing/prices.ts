@@ -58,12 +58,20 @@ export type PricesConfig = z.infer<typeof PricesConfig>;
 /** Finds prices. */
 export type PriceOf = (model: CatalogModel) => ModelPrice | undefined;
 
+/** Models whose price is remembered: asked twice for each request, and the same every time. */
+const MAX_REMEMBERED = 1_000;
+
 /** Looks into the operator's prices, then into the bundled ones. */
 export function priceList(configured: PricesConfig): PriceOf {
   const own = new Map(Object.entries(configured));
+  const remembered = new Map<string, ModelPrice | undefined>();
   return (model) => {
-    const price = own.get(model.id);
-    return price ? known(price) : bundledPrice(model);
+    const key = `${model.id} ${model.provider.baseUrl}`;
+    if (remembered.has(key)) return remembered.get(key);
+    const configuredPrice = own.get(model.id);
+    const price = configuredPrice ? known(configuredPrice) : bundledPrice(model);
+    if (remembered.size < MAX_REMEMBERED) remembered.set(key, price);
+    return price;
   };
 }
 
