@@ -1,7 +1,6 @@
 // Brings a gateway up from a configuration: providers, keys, listener.
 // Refuses to start with an incomplete provider or beyond loopback without a token.
 
-import { randomUUID } from "node:crypto";
 import type { CredentialSource } from "#broker/client";
 import {
   createOutbound,
@@ -51,6 +50,7 @@ import {
 import { serveAdmin } from "./keys/admin-server.ts";
 import { openKeys } from "./keys/open-keys.ts";
 import { InFlight } from "./http/in-flight.ts";
+import { newId } from "./new-id.ts";
 import { ModelCatalog } from "./models/catalog.ts";
 import { ModelDiscovery } from "./models/discovery.ts";
 import { type Observation, openObservation } from "./observability/observation.ts";
@@ -310,11 +310,6 @@ export function responseStoreLimits(config: Config): ResponseStoreLimits {
 
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
-}
-
-/** 24 characters of [a-z0-9], as the dialects' ids look. */
-function newId(): string {
-  return randomUUID().replaceAll("-", "").slice(0, 24);
 }
 
 /**

@@ -18,6 +18,9 @@ export interface OutboundResponse {
 // A longer delay would ring at once.
 const MAX_TIMER_DELAY_MS = 2 ** 31 - 1;
 
+/** An announced body up to this many bytes is read by the runtime at once, its idle limit counting for all of it. */
+export const MAX_WHOLE_BYTES = 256 * 1024;
+
 /** What a timer may be given for a limit in ms that may be huge, or Infinity. */
 export function timerDelay(ms: number): number {
   return Math.min(ms, MAX_TIMER_DELAY_MS);
@@ -28,6 +31,8 @@ export interface CallContext {
   readonly host: string;
   readonly idleTimeoutMs: number;
   readonly maxBytes: number;
+  /** As its headers say, not more than `maxBytes`; undefined where they do not, or the body is compressed. */
+  readonly announcedBytes: number | undefined;
   /** Aborting it closes the connection; its reason is the OutboundError to throw. */
   readonly call: AbortController;
   /** Called once, when the answer ends in any way. */
@@ -39,7 +44,8 @@ export class StreamedResponse implements OutboundResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly #context: CallContext;
-  readonly #reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> | undefined;
+  readonly #response: Response;
+  #reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> | undefined;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   /** When the pending read began; 0 while nobody waits, so that a slow consumer never trips the watchdog. */
   #waitingSinceMs = 0;
@@ -50,7 +56,7 @@ export class StreamedResponse implements OutboundResponse {
     this.status = response.status;
     this.headers = response.headers;
     this.#context = context;
-    this.#reader = response.body?.getReader();
+    this.#response = response;
     this.#watch(context.idleTimeoutMs);
   }
 
@@ -58,6 +64,7 @@ export class StreamedResponse implements OutboundResponse {
     if (this.#hasEnded) return this.#afterEnd();
     this.#waitingSinceMs = performance.now();
     try {
+      this.#reader ??= this.#response.body?.getReader();
       const { value, done = true } = (await this.#reader?.read()) ?? {};
       this.#waitingSinceMs = 0;
       if (done || value === undefined) return this.#end();
@@ -70,12 +77,26 @@ export class StreamedResponse implements OutboundResponse {
   }
 
   async bytes(): Promise<Uint8Array> {
+    const { announcedBytes = Infinity } = this.#context;
+    const isUntouched = this.#reader === undefined && !this.#hasEnded;
+    if (isUntouched && announcedBytes <= MAX_WHOLE_BYTES) return this.#whole();
     const chunks: Uint8Array[] = [];
     for (let chunk = await this.read(); chunk !== undefined; chunk = await this.read()) {
       chunks.push(chunk);
     }
     const [only] = chunks;
     return chunks.length === 1 && only !== undefined ? only : new Uint8Array(Buffer.concat(chunks));
+  }
+
+  async #whole(): Promise<Uint8Array> {
+    this.#waitingSinceMs = performance.now();
+    try {
+      const bytes = await this.#response.bytes();
+      this.#end();
+      return bytes;
+    } catch (error) {
+      throw this.#fail(error);
+    }
   }
 
   cancel(): void {

@@ -221,6 +221,15 @@ describe("an answer that is no whole answer is an error", () => {
     await closed.promise;
   });
 
+  test("silent in the middle of what it announced, read whole, and the connection is closed", async () => {
+    const closed = Promise.withResolvers<void>();
+    const begun = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
+    const { url } = upstream((peer) => void peer.write(begun), closed.resolve);
+    const response = await send(url, { idleTimeoutMs: 30 });
+    expect((await failure(() => response.bytes())).code).toBe("timeout_idle");
+    await closed.promise;
+  });
+
   test("larger than allowed, announced or not, and the connection is closed", async () => {
     const announced = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc";
     const counted = `${CHUNKED}b\r\n${"x".repeat(11)}\r\n`;
@@ -230,6 +239,16 @@ describe("an answer that is no whole answer is an error", () => {
       expect((await failure(() => textOf(url, { maxBytes: 10 }))).code).toBe("too_large");
       await closed.promise;
     }
+  });
+
+  test("compressed against our wish, an answer longer than its announced length is whole", async () => {
+    const packed = Bun.gzipSync("long ".repeat(1_000));
+    const head = `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n\r\n`;
+    const { url } = upstream((peer) => {
+      peer.write(head);
+      peer.end(packed);
+    });
+    expect(await textOf(url)).toHaveLength(5_000);
   });
 
   test("an answer of exactly the limit is whole", async () => {

@@ -62,6 +62,18 @@ export function createOutbound({
   random?: () => number;
 } = {}): Outbound {
   const answered = new KnownOrigins();
+  const targets = new Map<string, Target>();
+
+  // The same few URLs are called again and again.
+  function targetOf(request: OutboundRequest): Target {
+    const { url, unixSocket } = request;
+    if (unixSocket !== undefined) return parseTarget(request);
+    const known = targets.get(url);
+    if (known) return known;
+    const target = parseTarget(request);
+    if (targets.size < MAX_KNOWN_ORIGINS) targets.set(url, target);
+    return target;
+  }
 
   async function attempt(request: OutboundRequest, target: Target): Promise<OutboundResponse> {
     const call = new Call(request, target.host);
@@ -84,7 +96,7 @@ export function createOutbound({
   }
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
-    const target = parseTarget(request);
+    const target = targetOf(request);
     const { attempts = DEFAULT_ATTEMPTS, signal } = request;
     for (let left = attempts - 1; ; left--) {
       if (signal.aborted) throw abortedByCaller(target.host);
@@ -130,8 +142,9 @@ class Call {
     clearTimeout(this.#timer);
     const { maxBytes = DEFAULT_MAX_ANSWER_BYTES } = this.#request;
     const { idleTimeoutMs = DEFAULT_OUTBOUND_IDLE_TIMEOUT_MS } = this.#request;
-    const announced = Number(response.headers.get("content-length") ?? 0);
-    if (announced > maxBytes) {
+    const length = response.headers.get("content-length");
+    const announced = length === null ? undefined : Number(length);
+    if (announced !== undefined && announced > maxBytes) {
       const problem = `announced ${announced} bytes, more than the ${maxBytes} allowed`;
       throw new OutboundError("too_large", this.#host, problem);
     }
@@ -139,6 +152,7 @@ class Call {
       host: this.#host,
       idleTimeoutMs,
       maxBytes,
+      announcedBytes: response.headers.has("content-encoding") ? undefined : announced,
       call: this.#controller,
       onEnd: () => this.#release(),
     });

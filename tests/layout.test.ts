@@ -152,6 +152,8 @@ test("every part has a README", () => {
 test("no file holds the marks of an unfinished merge", () => {
   const files = [...new Bun.Glob("**/*.{md,ts,mjs,json,yml}").scanSync({ cwd: root })]
     .filter((file) => !file.includes("node_modules"))
-    .filter((file) => /^(?:> )*(?:<{7}|>{7}|={7}$)/m.test(readFileSync(join(root, file), "utf8")));
+    .filter((file) =>
+      /^(?:> | )*(?:<{7}|>{7}|(?:> ){6}>|\\?={7}$)/m.test(readFileSync(join(root, file), "utf8")),
+    );
   expect(files).toEqual([]);
 });

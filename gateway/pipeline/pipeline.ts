@@ -276,17 +276,22 @@ async function sameFormat(context: Context, format: Format): Promise<Response> {
     maxCalls,
   };
   const response = await dispatch(call, exchange, parts);
-  const n = valueAt(bytes, asked.scan, "n");
-  const choices = typeof n === "number" ? n : 1;
-  const secret = lease.key;
-  const conceal = concealerOf(target.provider);
-  const reply = replyContext(context);
-  const relay = { response, exchange, format, alias, secret, conceal, choices, reply };
+  const relay = { response, exchange, format, alias, secret: lease.key };
   const answer = await (asked.isStream
-    ? relayStream(relay, onEnd(context), parts)
+    ? relayStream({ ...relay, ...streamParts(context) }, onEnd(context), parts)
     : relayReply(relay, onEnd(context)));
   if (!losses.isEmpty) answer.headers.set(LOSSY_HEADER, losses.toString());
   return answer;
+}
+
+/** What only a stream needs. */
+function streamParts(context: Context) {
+  const n = valueAt(context.bytes, context.asked.scan, "n");
+  return {
+    choices: typeof n === "number" ? n : 1,
+    conceal: concealerOf(context.target.provider),
+    reply: replyContext(context),
+  };
 }
 
 async function translated(context: Context): Promise<Response> {
