@@ -55,6 +55,7 @@ import { ModelCatalog } from "./models/catalog.ts";
 import { ModelDiscovery } from "./models/discovery.ts";
 import { type Observation, openObservation } from "./observability/observation.ts";
 import type { ObserveLimits } from "./pipeline/dispatch.ts";
+import { ExchangedKeys } from "./pipeline/exchanged-keys.ts";
 import { KeyLeases } from "./pipeline/lease.ts";
 import { OWNER } from "./pipeline/caller.ts";
 import { openRouter, type RoutingNews } from "./routing/open-router.ts";
@@ -144,12 +145,19 @@ export async function serve(
   const all = upstreamsOf(options);
   for (const key of environmentKeys.values()) registerSecret(key);
   const overrides = config.get(providersKey);
-  const leases = new KeyLeases({ providers: overrides, broker: credentials, environmentKeys, env });
+  const outbound = createOutbound();
+  const exchanged = new ExchangedKeys({ outbound, nowMs });
+  const leases = new KeyLeases({
+    providers: overrides,
+    broker: credentials,
+    environmentKeys,
+    env,
+    exchanged,
+  });
   const isUsable = (provider: Provider) => leases.hasKey(provider);
   const isOpen = config.get(gatewayNoAuth);
   const token = isOpen ? "" : readOrCreateToken(gatewayTokenPath(env), GATEWAY_TOKEN_PREFIX);
   const isOwner = isOpen ? () => false : matchToken(token);
-  const outbound = createOutbound();
   const discovery = new ModelDiscovery({ outbound, leases, nowMs, log });
   const routes = config.get(gatewayRoutes);
   const catalog = new ModelCatalog(all, { isUsable, discovery, routes });

@@ -87,6 +87,7 @@ test("its examples of upstreams are configurations that load, and every upstream
     ["ollama", "vllm", "together"],
     ["azure"],
     ["bedrock"],
+    ["vertex"],
     ["github-copilot"],
   ]);
 });

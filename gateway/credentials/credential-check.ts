@@ -12,6 +12,7 @@ import { upstreamHeaders } from "../pipeline/crossing-headers.ts";
 import { dispatch, type DispatchParts } from "../pipeline/dispatch.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
 import type { Account, KeyLeases, Lease } from "../pipeline/lease.ts";
+import { withStandIn } from "../providers/model-stand-in.ts";
 import { modelsUrl, type Provider } from "../providers/provider.ts";
 
 /** How long a provider may take, in milliseconds. */
@@ -118,7 +119,8 @@ export class CredentialCheck {
     const codec = upstreamFormats[format];
     const losses = new Losses();
     const target = { provider: provider.id, model, quirks: provider.quirks, losses };
-    const body = JSON.stringify(codec.encodeRequest(oneWord(model), target));
+    const encoded = codec.encodeRequest(oneWord(model), target);
+    const body = JSON.stringify(withStandIn(encoded, provider.modelStandIn?.[format]));
     const call = { provider, format, model, body, isStream: false, lease, maxCalls: 1 };
     try {
       const response = await dispatch(call, this.#exchange(), this.#parts);

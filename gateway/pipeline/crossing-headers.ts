@@ -35,6 +35,8 @@ export interface Crossing {
   readonly isSameFormat: boolean;
   readonly isSimulated: boolean;
   readonly isStream: boolean;
+  /** True where the body says which version of the dialect is meant. */
+  readonly isVersionInBody?: boolean;
 }
 
 /** The part of a caller's query that an upstream of the same format gets: the beta switch of Messages. */
@@ -46,7 +48,7 @@ export function crossingQuery(query: string): string {
 /** Headers of a call to an upstream of `format`, besides the ones that show the key. */
 export function upstreamHeaders(
   caller: Headers,
-  { format, isSameFormat, isSimulated, isStream }: Crossing,
+  { format, isSameFormat, isSimulated, isStream, isVersionInBody }: Crossing,
 ): Record<string, string> {
   const headers: Record<string, string> = {
     "content-type": "application/json",
@@ -60,6 +62,7 @@ export function upstreamHeaders(
       if (reachesUpstream(name)) headers[name] = value;
     });
   }
+  if (isVersionInBody) delete headers["anthropic-version"];
   const simulated = isSimulated ? caller.get(TO_SIMULATOR) : null;
   if (simulated !== null) headers[TO_SIMULATOR] = simulated;
   return headers;

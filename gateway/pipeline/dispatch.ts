@@ -83,18 +83,22 @@ export async function dispatch(
 ): Promise<OutboundResponse> {
   const isSameFormat = exchange.format.id === format;
   const isSimulated = provider.answer !== undefined;
-  const crossing = { format, isSameFormat, isSimulated, isStream };
+  const isVersionInBody = provider.modelStandIn?.[format] !== undefined;
+  const crossing = { format, isSameFormat, isSimulated, isStream, isVersionInBody };
   const crossed = upstreamHeaders(exchange.headers, crossing);
   const betas = isSameFormat ? takenBetas(exchange.headers, provider, format) : undefined;
   const request = {
     url:
       (url ?? callUrl(provider, { format, model, isStream })) +
-      (isSameFormat && format === "messages" ? crossingQuery(exchange.query) : ""),
+      (isSameFormat && format === "messages" && !isVersionInBody
+        ? crossingQuery(exchange.query)
+        : ""),
     method: "POST",
     headers: {
       ...(betas ? withBetas(crossed, betas) : crossed),
       ...callHeaders(provider, body, format),
       ...identifyingHeaders(provider, exchange),
+      ...lease.headers,
       ...(lease.own?.reveal() ?? (lease.key !== "" && provider.authorize(lease.key, format))),
     },
     body,

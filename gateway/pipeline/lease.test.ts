@@ -30,6 +30,7 @@ function leases(rest: Partial<KeySources> = {}): KeyLeases {
     broker: stored(),
     environmentKeys: new Map(),
     env: {},
+    exchanged: { take: () => Promise.reject(new Error("not asked")) },
     ...rest,
   });
 }

@@ -8,6 +8,8 @@ import type { Credential, CredentialBlock } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import type { ProviderConfig } from "../providers/operator.ts";
 import type { Provider } from "../providers/provider.ts";
+import { KeyUnusable, type ExchangedKey } from "../providers/exchange.ts";
+import type { ExchangedKeys } from "./exchanged-keys.ts";
 import type { OwnCredential } from "./own-credential.ts";
 
 /** Where a key came from; logged, never with the key. */
@@ -41,6 +43,8 @@ export interface Lease {
   readonly source: KeySource;
   /** The broker's id of the credential; absent for other sources. */
   readonly credentialId?: number;
+  /** Sent with the key. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** What the caller brings; shown in place of a key. */
   readonly own?: OwnCredential;
 }
@@ -52,6 +56,8 @@ export interface KeySources {
   /** Keys the environment offers, by provider id. */
   readonly environmentKeys: ReadonlyMap<string, string>;
   readonly env: Environment;
+  /** Makes what is shown of keys that are not shown themselves. */
+  readonly exchanged: Pick<ExchangedKeys, "take">;
 }
 
 /** Leases keys from the sources in order. */
@@ -97,24 +103,52 @@ export class KeyLeases {
     { refused }: { refused?: string | undefined } = {},
   ): Promise<Lease> {
     const { source, credentialId } = account;
-    if (credentialId !== undefined) {
-      const key = account.isGrant
-        ? await this.#accessToken(provider, credentialId, refused)
-        : this.#storedKey(provider.id, credentialId);
-      if (key === undefined) throw noCredential(provider);
-      return { key, source, credentialId };
-    }
-    const key =
-      source === "config"
-        ? await this.#configuredKey(provider.id, refused)
-        : this.#sources.environmentKeys.get(provider.id);
+    const id = credentialId !== undefined && { credentialId };
+    const key = await this.#kept(provider, account, refused);
     if (key === undefined && source !== "none") throw noCredential(provider);
-    return { key: key ?? "", source };
+    if (!provider.exchange || key === undefined) return { key: key ?? "", source, ...id };
+    const { token, headers } = await this.#exchanged(provider, account, { key, refused });
+    return { key: token, source, ...id, ...(headers && { headers }) };
+  }
+
+  /** The key as it is kept. */
+  async #kept(
+    provider: Provider,
+    { source, credentialId, isGrant }: Account,
+    refused: string | undefined,
+  ): Promise<string | undefined> {
+    if (credentialId === undefined) {
+      return source === "config"
+        ? this.#configuredKey(provider.id, refused)
+        : this.#sources.environmentKeys.get(provider.id);
+    }
+    return isGrant
+      ? this.#accessToken(provider, credentialId, refused)
+      : this.#storedKey(provider.id, credentialId);
+  }
+
+  async #exchanged(
+    provider: Provider,
+    account: Account,
+    { key, refused }: { key: string; refused: string | undefined },
+  ): Promise<ExchangedKey> {
+    const { exchange } = provider;
+    if (!exchange) throw new Error("asked only where there is one");
+    const { exchanged } = this.#sources;
+    try {
+      return await exchanged.take(account.key, { key, refused, exchange });
+    } catch (error) {
+      // A login's token may have ended before its time; a renewed one may be exchanged.
+      if (!(error instanceof KeyUnusable) || !account.isGrant) throw error;
+      const renewed = await this.#kept(provider, account, key);
+      if (renewed === undefined || renewed === key) throw error;
+      return exchanged.take(account.key, { key: renewed, refused, exchange });
+    }
   }
 
   /** True when `take` may have another key than one that was refused. */
-  canRenew({ id }: Provider, { isGrant, source }: Account): boolean {
-    if (isGrant) return true;
+  canRenew({ id, exchange }: Provider, { isGrant, source }: Account): boolean {
+    if (isGrant || exchange) return true;
     return source === "config" && isCommand(this.#sources.providers[id]?.apiKey);
   }
 

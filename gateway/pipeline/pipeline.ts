@@ -263,7 +263,8 @@ async function sameFormat(context: Context, format: Format): Promise<Response> {
   if (!model) throw new Error("readHead guarantees the field");
   const alias = { asked: asked.model, sent: target.model.id };
   const losses = new Losses();
-  const body = sameFormatBody(bytes, model, { ...alias, format, losses });
+  const standIn = target.provider.modelStandIn?.[format.id];
+  const body = sameFormatBody(bytes, model, { ...alias, standIn, format, losses });
   addLostBetas(losses, { headers: exchange.headers, provider: target.provider, format: format.id });
   if (isStrict && !losses.isEmpty) throw new LossRefused(losses);
   const call = {

@@ -9,6 +9,7 @@ import type { Losses } from "../formats/losses.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
+import { memberStart, memberText, type StandIn } from "../providers/model-stand-in.ts";
 import { ModelAlias } from "./model-alias.ts";
 import { streamResponse, type StreamParts } from "./stream-response.ts";
 import { StreamTap } from "./stream-tap.ts";
@@ -17,27 +18,44 @@ const CARRIER = Buffer.from('"gw1.');
 const BLANK_LINE = Buffer.from("\n\n");
 const utf8 = new TextEncoder();
 
+/** What stands for the caller's `model` in the body for the upstream. */
+export interface SentModel {
+  readonly asked: string;
+  readonly sent: string;
+  /** What a host wants in its place, or before it where `keepsModel` says so. */
+  readonly standIn?: StandIn | undefined;
+  readonly keepsModel?: boolean;
+}
+
 /** The body for the upstream: the caller's bytes, with the model's name and foreign carriers replaced. */
 export function sameFormatBody(
   bytes: Uint8Array,
   model: { readonly start: number; readonly end: number },
-  { asked, sent, format, losses }: { asked: string; sent: string; format: Format; losses: Losses },
+  { format, losses, ...names }: SentModel & { format: Format; losses: Losses },
 ): Uint8Array {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const renamed =
-    asked === sent
-      ? buffer
-      : Buffer.concat([
-          buffer.subarray(0, model.start),
-          Buffer.from(JSON.stringify(sent)),
-          buffer.subarray(model.end),
-        ]);
+  const renamed = withModel(
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    model,
+    names,
+  );
   if (renamed.indexOf(CARRIER) === -1) return renamed;
   // State of another provider, replayed after the conversation moved here: no provider understands it.
   const body = parseJson(renamed.toString("utf8"));
   if (!isJsonObject(body) || !format.dropCarriers(body)) return renamed;
   losses.add("reasoning", "reasoning of another provider");
   return utf8.encode(JSON.stringify(body));
+}
+
+function withModel(
+  buffer: Buffer,
+  model: { readonly start: number; readonly end: number },
+  { asked, sent, standIn, keepsModel }: SentModel,
+): Buffer {
+  if (!standIn && asked === sent) return buffer;
+  const start = standIn ? memberStart(buffer, model.start) : model.start;
+  const name = JSON.stringify(sent);
+  const text = standIn ? memberText(standIn) + (keepsModel ? `,"model":${name}` : "") : name;
+  return Buffer.concat([buffer.subarray(0, start), Buffer.from(text), buffer.subarray(model.end)]);
 }
 
 /** Called when the last byte is out. */

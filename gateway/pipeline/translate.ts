@@ -13,6 +13,7 @@ import { InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { CallerFormat, Quirks, ReplyContext, UpstreamFormat } from "../formats/format.ts";
 import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
+import { withStandIn } from "../providers/model-stand-in.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
@@ -73,7 +74,8 @@ export function translateRequest(
     losses,
   });
   if (isStrict && !losses.isEmpty) throw new LossRefused(losses);
-  return { request, body: JSON.stringify(encoded), tools, losses };
+  const sent = withStandIn(encoded, provider.modelStandIn?.[to.id]);
+  return { request, body: JSON.stringify(sent), tools, losses };
 }
 
 interface Answer {

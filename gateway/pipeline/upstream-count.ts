@@ -74,12 +74,16 @@ async function count(
   if (!isJsonObject(encoded)) throw new Error("a format encodes an object");
   settling.tries({ target, lease, to: to.id });
   const { quirks } = provider;
+  const question = tokenCount.encode(encoded, { model: model.id, quirks });
+  const standIn = provider.modelStandIn?.[to.id];
   const call = {
     provider,
     format: to.id,
     model: model.id,
     url: endpointUrl(provider, endpoint, model.id, to.id),
-    body: JSON.stringify(tokenCount.encode(encoded, { model: model.id, quirks })),
+    body: JSON.stringify(
+      standIn ? { [standIn.name]: standIn.value, model: model.id, ...question } : question,
+    ),
     isStream: false,
     lease,
     maxCalls,

@@ -47,8 +47,8 @@ describe.each(list.map((provider) => [provider.id, provider] as const))("%s", (_
         {
           chat: "/chat/completions",
           responses: "/responses",
-          messages: "/v1/messages",
-          generate: "/v1beta/models/m:generateContent",
+          messages: provider.modelStandIn?.messages ? "/models/m:rawPredict" : "/v1/messages",
+          generate: "/models/m:generateContent",
         }[format],
       );
     }

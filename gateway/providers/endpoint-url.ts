@@ -11,6 +11,8 @@ export function endpointUrl(
   model: string,
   format: FormatId = ENDPOINT_FORMATS[endpoint],
 ): string {
+  const own = provider.endpointAddress?.(provider.baseUrl, endpoint, format);
+  if (own !== undefined) return own;
   const url = new URL(callUrl(provider, { format, model, isStream: false }));
   const path = url.pathname;
   if (format === "generate") url.pathname = path.replace(/:generateContent$/, ":countTokens");

@@ -22,6 +22,7 @@ import { qwen } from "./qwen.ts";
 import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
 import { together } from "./together.ts";
+import { vertex } from "./vertex.ts";
 import { vllm } from "./vllm.ts";
 import { xai } from "./xai.ts";
 import { zai } from "./zai.ts";
@@ -48,6 +49,7 @@ export const builtInProviders = [
   openrouter,
   qwen,
   together,
+  vertex,
   vllm,
   xai,
   zai,

@@ -88,6 +88,7 @@ export function describeProvider(
   const isDiscovering = config.models === "discover";
   const models = config.models === "discover" ? undefined : config.models?.map(toModelInfo);
   if (known) {
+    checkBaseUrl(known, config.baseUrl);
     const { listsModels, ...rest } = speaking(known, config.api);
     if (isDiscovering) checkListing(rest);
     return {
@@ -121,6 +122,13 @@ export function describeProvider(
     needsKey: config.apiKey !== undefined,
     authorize: authorizeAs,
   };
+}
+
+function checkBaseUrl({ id, name, baseUrlForm }: Provider, baseUrl: string | undefined): void {
+  if (!baseUrlForm || baseUrl === undefined || baseUrlForm.pattern.test(baseUrl)) return;
+  throw new ProviderConfigError(
+    `providers.${id}.baseUrl: ${name} is not called there. Give the whole address, as ${baseUrlForm.example}.`,
+  );
 }
 
 // The lists that are understood are OpenAI's and Anthropic's, at the address next to the dialect's.

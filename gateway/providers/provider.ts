@@ -5,6 +5,8 @@ import { isJsonObject, parseJson, type FormatId, type JsonObject } from "#wire";
 import type { Environment, OutboundRequest, OutboundResponse } from "#platform";
 import type { Quirks } from "../formats/format.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { ExchangeKey } from "./exchange.ts";
+import type { StandIn } from "./model-stand-in.ts";
 
 /** What the gateway knows of a model; absent means unknown, never a guess. */
 export interface ModelInfo {
@@ -64,12 +66,24 @@ export interface Provider {
   readonly isServedWith?: "entry" | "address";
   /** Sent with every call; the operator's own come on top. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Headers that show the key, in the dialect's manner. */
+  /** What an operator's address must look like, where not every URL can be one. */
+  readonly baseUrlForm?: { readonly pattern: RegExp; readonly example: string };
+  /** Makes what is shown of a key that is not shown itself. */
+  readonly exchange?: ExchangeKey;
+  /** What stands in the body in place of `model`, in dialects whose path names it here. */
+  readonly modelStandIn?: Readonly<Partial<Record<FormatId, StandIn>>>;
+  /** Headers that show the key, or what it was exchanged for, in the dialect's manner. */
   authorize(key: string, format: FormatId): Readonly<Record<string, string>>;
   /** Headers that say what a call is about, from its body. */
   readonly describeCall?: (body: JsonObject, format: FormatId) => Readonly<Record<string, string>>;
   /** Where a call goes, for hosts whose path is not just the dialect's. */
   readonly address?: (baseUrl: string, call: UpstreamCall) => string;
+  /** Where an endpoint is that does not lie beside answers; undefined for those that do. */
+  readonly endpointAddress?: (
+    baseUrl: string,
+    endpoint: Endpoint,
+    format: FormatId,
+  ) => string | undefined;
   /** The values of `anthropic-beta` that the host takes, each with its name there; absent: every one, unchanged. */
   readonly betas?: Readonly<Record<string, string>>;
   /** Header in which the vendor takes its client's own request id, for its support to find. */

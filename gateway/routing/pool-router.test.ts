@@ -62,6 +62,7 @@ class Stage {
       broker: credentials,
       environmentKeys: new Map(),
       env: {},
+      exchanged: { take: () => Promise.reject(new Error("not asked")) },
     });
     const catalog = new ModelCatalog([provider("p"), provider("q")], {
       isUsable: (one) => leases.hasKey(one),

@@ -101,6 +101,7 @@ export const HOST_RULES: Readonly<Record<string, readonly HostRule[]>> = {
   openrouter: [...compatible, without("reasoning_effort")],
   qwen: [...compatible, noForcedTools, without("reasoning_effort", "thinking")],
   together: compatible,
+  vertex: compatible,
   vllm: [...compatible, systemLeads],
   xai: compatible,
   zai: [...compatible, reasoningComesBack, without("enable_thinking")],

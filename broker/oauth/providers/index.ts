@@ -23,6 +23,7 @@ import { openaiCodex } from "./openai-codex.ts";
 import { openrouter } from "./openrouter.ts";
 import { qwen } from "./qwen.ts";
 import { together } from "./together.ts";
+import { vertex } from "./vertex.ts";
 import { xai } from "./xai.ts";
 import { zai } from "./zai.ts";
 
@@ -45,6 +46,7 @@ export const builtInDescriptions: readonly ProviderDescriptorInput[] = [
   cohere,
   azure,
   bedrock,
+  vertex,
   githubCopilot,
   gitlabDuo,
   kimiCode,
