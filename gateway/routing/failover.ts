@@ -11,8 +11,8 @@ import type { RestSteps } from "./cool-downs.ts";
 export interface Verdict {
   /** In plain words, for the trail. */
   readonly reason: string;
-  /** What rests: every model of the account, or only the one that was asked for. */
-  readonly rests: "account" | "model";
+  /** What rests: every model of the account, only the one that was asked for, or nothing. */
+  readonly rests: "account" | "model" | "nothing";
   readonly steps: RestSteps;
   /** True when the account itself is refused or used up: asking it again now cannot help. */
   readonly isRefusal: boolean;
@@ -27,6 +27,8 @@ const FAULTY: RestSteps = { firstMs: 1_000, maxMs: 60_000 };
 type Rule = Omit<Verdict, "isRefusal" | "isCredential"> &
   Partial<Pick<Verdict, "isRefusal" | "isCredential">>;
 
+const NEVER: RestSteps = { firstMs: 0, maxMs: 0 };
+
 /** Kinds that say nothing of the request. Absent ones do: they would be the same everywhere. */
 const RULES: Partial<Record<FailureKind, Rule>> = {
   rate_limited: { reason: "limited", rests: "model", steps: LIMITED, isRefusal: true },
@@ -38,6 +40,8 @@ const RULES: Partial<Record<FailureKind, Rule>> = {
     isRefusal: true,
     isCredential: true,
   },
+  // Another account may have been let in to the model, another provider may have it: this one is well.
+  unknown_model: { reason: "has no such model", rests: "nothing", steps: NEVER },
   // Perhaps about what was said after all: not enough to refuse others because of it.
   forbidden: { reason: "credential may not use the model", rests: "model", steps: FAULTY },
   overloaded: { reason: "overloaded", rests: "model", steps: FAULTY },
@@ -57,8 +61,8 @@ const CALLERS_DOING: ReadonlySet<number> = new Set([400, 404, 405, 409, 413, 415
 export function judge(error: GatewayError): Verdict | undefined {
   const { kind, message } = error.failure;
   const isCallers = error instanceof UpstreamRefused && CALLERS_DOING.has(error.status);
-  // Some hosts answer 400 for a used-up balance; that is still about the account.
-  if (isCallers && kind !== "billing") return undefined;
+  // Some hosts answer 400 for a used-up balance, or 404 for a model: that is still about the account.
+  if (isCallers && kind !== "billing" && kind !== "unknown_model") return undefined;
   if (error instanceof UpstreamRefused && ABOUT_CONTENT.test(message)) return undefined;
   return verdictOn(kind);
 }
@@ -84,6 +88,7 @@ const USEFULNESS: readonly FailureKind[] = [
   "bad_gateway",
   "billing",
   "forbidden",
+  "unknown_model",
   "upstream_auth",
 ];
 

@@ -183,6 +183,11 @@ export class PoolRoute implements Route {
   #fail(way: Way, error: GatewayError, verdict: Verdict): void {
     const nowMs = this.#parts.nowMs();
     const beganAtMs = this.#current?.beganAtMs ?? nowMs;
+    if (verdict.rests === "nothing") {
+      this.#parts.pool.succeeded(way, { beganAtMs, nowMs });
+      this.#failures.push({ error, untilMs: nowMs });
+      return this.#say(`${nameOf(way)} ${verdict.reason}`);
+    }
     const untilMs = this.#parts.pool.rest(way, { error, verdict, beganAtMs, nowMs });
     this.#failures.push({ error, untilMs });
     const seconds = Math.ceil((untilMs - nowMs) / 1_000);

@@ -182,7 +182,7 @@ test.each([
 
 test.each([
   ["400", refused(400, "bad_request")],
-  ["404", refused(404, "unknown_model")],
+  ["a 404 that is not about the model", refused(404, "not_found")],
   ["413", refused(413, "too_large")],
   ["422", refused(422, "bad_request")],
   ["too long a prompt", refused(400, "too_long")],
@@ -202,6 +202,24 @@ test.each([
   expect((await stage.play({})).served).toBe("key-2");
   expect((await stage.play({})).served).toBe("key-1");
 });
+
+test.each([404, 400, 403])(
+  "a model that one account does not have (%d) is asked of another, and nobody rests for it",
+  async (status) => {
+    const unknown = refused(status, "unknown_model");
+    const stage = new Stage();
+    const { tried, served, trail } = await stage.play({ "key-1": unknown });
+    expect({ tried, served }).toEqual({ tried: ["key-1", "key-2"], served: "key-2" });
+    expect(trail).toContain("p/m with key broker 1 has no such model");
+    const after = [await stage.play({}), await stage.play({})];
+    expect(after.map((one) => one.served).toSorted()).toEqual(["key-1", "key-2"]);
+    const nobody = await stage.play({ "key-1": unknown, "key-2": unknown });
+    expect(nobody.refusal).toBe(unknown);
+    expect(stage.told).toEqual([]);
+    const soon = limited(5);
+    expect((await stage.play({ "key-1": unknown, "key-2": soon })).refusal).toBe(soon);
+  },
+);
 
 test("when none is left the caller gets the refusal that says when to come back soonest", async () => {
   const stage = new Stage({ accounts: { p: [apiKey(1), apiKey(2), apiKey(3)] } });

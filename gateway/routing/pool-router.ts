@@ -66,7 +66,7 @@ export class PoolRouter implements Router {
   }) => {
     if ((outcome !== "failed" && outcome !== "cut") || !model || !keySource) return;
     const verdict = verdictOn(failureKind ?? "bad_gateway");
-    if (!verdict) return;
+    if (!verdict || verdict.rests === "nothing") return;
     const key = accountKey(model.provider.id, {
       source: keySource,
       ...(credentialId !== undefined && { credentialId }),

@@ -39,6 +39,12 @@ const limited = (id: number, seconds: number) =>
 const fails = (status: number) =>
   Response.json({ type: "error", error: { type: "api_error", message: "x" } }, { status });
 
+const notFound = () =>
+  Response.json(
+    { type: "error", error: { type: "not_found_error", message: "model: claude-new" } },
+    { status: 404 },
+  );
+
 let upstream: ScriptedUpstream;
 let gateway: GatewayUnderTest;
 let told: [number, CredentialBlock][] = [];
@@ -174,6 +180,18 @@ test("what is about the request is asked once", async () => {
   expect((await ask("hello")).status).toBe(400);
   expect(asked()).toHaveLength(1);
 });
+
+test.each(["/v1/messages", "/v1/chat/completions"])(
+  "by %s a model that one account does not have is served by its sibling",
+  async (path) => {
+    await start(2, (id) => (id === 1 ? notFound() : ok()));
+    for (let count = 0; count < 4; count++) {
+      expect((await ask(`q ${count}`, { path })).status).toBe(200);
+    }
+    expect(new Set(asked())).toEqual(new Set([1, 2]));
+    expect(told).toEqual([]);
+  },
+);
 
 test("no request costs more calls than the configuration allows, however it fails", async () => {
   const faults = [() => limited(0, 1), () => fails(503), () => fails(401), () => fails(500)];
