@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CredentialSource } from "#broker/client";
 import { UpstreamFailed } from "../errors.ts";
+import { KeyUnusable } from "../providers/exchange.ts";
 import { anthropic } from "../providers/anthropic.ts";
 import { openai } from "../providers/openai.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -159,4 +160,46 @@ test("a literal key, one of the environment and a stored one cannot be renewed",
     const [account] = ladder.accounts(anthropic);
     expect(account && ladder.canRenew(anthropic, account)).toBe(false);
   }
+});
+
+const exchanging = (provider: Provider): Provider => ({
+  ...provider,
+  exchange: () => Promise.reject(new Error("the test's own is asked")),
+});
+
+test("a key that is exchanged is shown as what it was exchanged for, with its headers", async () => {
+  const asked: string[] = [];
+  const exchanged: KeySources["exchanged"] = {
+    take: async (account, { key }) => {
+      asked.push(`${account}: ${key}`);
+      return { token: "token", headers: { "x-realm": "r" }, endsAtMs: 1 };
+    },
+  };
+  const ladder = leases({ environmentKeys, exchanged });
+  expect(await take(ladder, exchanging(anthropic))).toEqual({
+    key: "token",
+    headers: { "x-realm": "r" },
+    source: "environment",
+  });
+  expect(asked).toEqual(["anthropic environment: from-environment"]);
+});
+
+test("a login that cannot be exchanged is renewed once, and then exchanged or refused", async () => {
+  const broker: CredentialSource = {
+    ...granted(async () => ({ ...GRANT, access: "stored" })),
+    refresh: async () => ({ credential: { ...GRANT, access: "renewed" } }),
+  };
+  const asked: string[] = [];
+  const only = (usable: string): KeySources["exchanged"] => ({
+    take: async (_account, { key }) => {
+      asked.push(key);
+      if (key !== usable) throw new KeyUnusable("not this one");
+      return { token: `token of ${key}`, endsAtMs: 1 };
+    },
+  });
+  const first = leases({ broker, exchanged: only("renewed") });
+  expect((await take(first, exchanging(openai))).key).toBe("token of renewed");
+  const never = leases({ broker, exchanged: only("another") });
+  await expect(take(never, exchanging(openai))).rejects.toThrow("not this one");
+  expect(asked).toEqual(["stored", "renewed", "stored", "renewed"]);
 });

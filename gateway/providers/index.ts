@@ -8,6 +8,7 @@ import { cohere } from "./cohere.ts";
 import { deepseek } from "./deepseek.ts";
 import { fireworks } from "./fireworks.ts";
 import { githubCopilot } from "./github-copilot.ts";
+import { gitlabDuo } from "./gitlab-duo.ts";
 import { google } from "./google.ts";
 import { groq } from "./groq.ts";
 import { kimiCode } from "./kimi-code.ts";
@@ -37,6 +38,7 @@ export const builtInProviders = [
   deepseek,
   fireworks,
   githubCopilot,
+  gitlabDuo,
   google,
   groq,
   kimiCode,

@@ -74,6 +74,7 @@ export const HOST_RULES: Readonly<Record<string, readonly HostRule[]>> = {
   deepseek: [...compatible, reasoningComesBack, forcedUnthinking, noSchema],
   fireworks: compatible,
   "github-copilot": compatible,
+  "gitlab-duo": [],
   groq: [
     ...compatible,
     noNames,
