@@ -9,6 +9,7 @@ import { UpstreamFailed } from "../errors.ts";
 import { KeyUnusable } from "../providers/exchange.ts";
 import { anthropic } from "../providers/anthropic.ts";
 import { openai } from "../providers/openai.ts";
+import { describeProvider } from "../providers/operator.ts";
 import type { Provider } from "../providers/provider.ts";
 import { simulator } from "../providers/simulator.ts";
 import { KeyLeases, type KeySources } from "./lease.ts";
@@ -202,4 +203,17 @@ test("a login that cannot be exchanged is renewed once, and then exchanged or re
   const never = leases({ broker, exchanged: only("another") });
   await expect(take(never, exchanging(openai))).rejects.toThrow("not this one");
   expect(asked).toEqual(["stored", "renewed", "stored", "renewed"]);
+});
+
+test("a login that its provider keeps to its own programs is named as the reason", () => {
+  const broker = granted(() => Promise.reject(new Error("not asked")));
+  expect(leases({ broker }).nothingFor(anthropic)).toMatchObject({ code: "login_not_usable" });
+  expect(leases().nothingFor(anthropic)).toMatchObject({ code: "no_credential" });
+});
+
+test("a login that the operator described is used by the operator's upstream of that id", async () => {
+  const broker = granted(async () => ({ ...GRANT, access: "house-token" }));
+  const house = describeProvider("house", { api: "chat", baseUrl: "http://h/v1" }, undefined);
+  const ladder = leases({ broker });
+  expect((await take(ladder, house)).key).toBe("house-token");
 });

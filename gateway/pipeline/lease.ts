@@ -79,7 +79,7 @@ export class KeyLeases {
   /** The key of the first account, where any will do. Throws what `take` throws. */
   async lease(provider: Provider): Promise<Lease> {
     const [first] = this.accounts(provider);
-    if (!first) throw noCredential(provider);
+    if (!first) throw this.nothingFor(provider);
     return this.take(provider, first);
   }
 
@@ -144,6 +144,14 @@ export class KeyLeases {
       if (renewed === undefined || renewed === key) throw error;
       return exchanged.take(account.key, { key: renewed, refused, exchange });
     }
+  }
+
+  /** What a caller is told of a provider without an account that can be used, a login that cannot be among them. */
+  nothingFor(provider: Provider): UpstreamFailed {
+    const isUnusable = (held: { credential: Credential }) => held.credential.type === "oauth";
+    const hasLogin =
+      !provider.takesGrants && this.#sources.broker.entries(provider.id).some(isUnusable);
+    return hasLogin ? unusableLogin(provider) : noCredential(provider);
   }
 
   /** True when `take` may have another key than one that was refused. */
@@ -242,8 +250,16 @@ function tokenOf(credential: Credential): string {
   return credential.type === "oauth" ? credential.access : credential.key;
 }
 
+function unusableLogin({ name }: Provider): UpstreamFailed {
+  return new UpstreamFailed({
+    kind: "upstream_auth",
+    code: "login_not_usable",
+    message: `The gateway has a login for ${name}, but ${name} permits such logins to its own programs only, so it shows none. Its operator can add an API key; \`agent auth-broker list\` says what each provider permits.`,
+  });
+}
+
 /** What a caller is told of a provider without any key. */
-export function noCredential({ name }: Provider): UpstreamFailed {
+function noCredential({ name }: Provider): UpstreamFailed {
   return new UpstreamFailed({
     kind: "upstream_auth",
     code: "no_credential",

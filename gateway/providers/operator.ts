@@ -120,6 +120,8 @@ export function describeProvider(
     ...(isDiscovering && { listsModels: true as const }),
     takesUnlistedModels: !models,
     needsKey: config.apiKey !== undefined,
+    // Whoever describes a login under this id answers for it.
+    takesGrants: true,
     authorize: authorizeAs,
   };
 }

@@ -2,7 +2,7 @@
 // after the first byte, too: an account that breaks its streams off is no better than one that refuses.
 
 import type { Candidate, CatalogModel, ModelCatalog } from "../models/catalog.ts";
-import { accountKey, noCredential, type KeyLeases } from "../pipeline/lease.ts";
+import { accountKey, type KeyLeases } from "../pipeline/lease.ts";
 import type { Route, Router, RouteRequest } from "../pipeline/route.ts";
 import type { ObserveSettlement } from "../pipeline/settlement.ts";
 import { UpstreamFailed } from "../errors.ts";
@@ -52,7 +52,7 @@ export class PoolRouter implements Router {
       ),
       session: this.#sessions.of(request),
       exchange: request.exchange,
-      nothing: () => noCredential(candidates[0].target.provider),
+      nothing: () => this.#parts.leases.nothingFor(candidates[0].target.provider),
     });
   }
 
