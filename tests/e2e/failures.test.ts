@@ -11,6 +11,18 @@ const KEY = "sk-test-0123456789abcdefghijklmnop";
 
 let script: Script = () => new Response("no script", { status: 500 });
 const upstream = startScriptedUpstream((request) => script(request));
+const providers = {
+  um: { api: "messages", baseUrl: upstream.url, apiKey: KEY, models: [{ id: "m" }] },
+  uc: { api: "chat", baseUrl: `${upstream.url}/v1`, apiKey: KEY, models: [{ id: "m" }] },
+  ur: { api: "responses", baseUrl: `${upstream.url}/v1`, apiKey: KEY, models: [{ id: "m" }] },
+  dead: { api: "chat", baseUrl: "http://127.0.0.1:1/v1", apiKey: KEY, models: [{ id: "m" }] },
+  keyless: {
+    api: "chat",
+    baseUrl: `${upstream.url}/v1`,
+    apiKey: "NO_SUCH_VARIABLE",
+    models: [{ id: "m" }],
+  },
+};
 let gateway: GatewayUnderTest;
 
 beforeAll(async () => {
@@ -22,18 +34,7 @@ beforeAll(async () => {
         idleTimeoutMs: 300,
         headersTimeoutMs: 300,
       },
-      providers: {
-        um: { api: "messages", baseUrl: upstream.url, apiKey: KEY, models: [{ id: "m" }] },
-        uc: { api: "chat", baseUrl: `${upstream.url}/v1`, apiKey: KEY, models: [{ id: "m" }] },
-        ur: { api: "responses", baseUrl: `${upstream.url}/v1`, apiKey: KEY, models: [{ id: "m" }] },
-        dead: { api: "chat", baseUrl: "http://127.0.0.1:1/v1", apiKey: KEY, models: [{ id: "m" }] },
-        keyless: {
-          api: "chat",
-          baseUrl: `${upstream.url}/v1`,
-          apiKey: "NO_SUCH_VARIABLE",
-          models: [{ id: "m" }],
-        },
-      },
+      providers,
     },
   });
 });
@@ -258,28 +259,75 @@ describe.each(clientIds)("a %s client", (client) => {
       expect(isError).toBe(true);
     }
   });
+});
 
-  test("that leaves, before or after the first byte, stops the upstream call", async () => {
-    for (const provider of ["uc", "ur", "um"]) {
-      for (const pieces of [undefined, [": hello\n\n", "data: {}\n\n"]]) {
-        const arrived = Promise.withResolvers<void>();
-        const gone = Promise.withResolvers<void>();
-        script = ({ signal }) => {
-          signal.addEventListener("abort", () => gone.resolve());
-          arrived.resolve();
-          if (!pieces) return new Promise<Response>(() => undefined);
-          return eventStream(pieces, { hold: gone.promise });
-        };
-        const leaving = new AbortController();
-        const asked = ask(client, `${provider}/m`, { stream: true }, { signal: leaving.signal });
-        asked.catch(() => undefined);
-        await arrived.promise;
-        leaving.abort();
-        // Resolves only when the upstream saw its connection close; the test's own limit is the deadline.
-        await gone.promise;
-      }
-    }
-  }, 5_000);
+/** How an answer of each upstream begins, up to what a caller can see of it. */
+const beginnings: Readonly<Record<string, readonly object[]>> = {
+  uc: [
+    { id: "c", model: "m", choices: [{ index: 0, delta: { role: "assistant", content: "a" } }] },
+  ],
+  um: [
+    {
+      type: "message_start",
+      message: { id: "msg_1", role: "assistant", model: "m", content: [], usage: {} },
+    },
+    { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
+    { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "a" } },
+  ],
+  ur: [
+    { type: "response.created", sequence_number: 0, response: { id: "resp_1", output: [] } },
+    {
+      type: "response.output_item.added",
+      sequence_number: 1,
+      output_index: 0,
+      item: { type: "message", id: "msg_1", role: "assistant", content: [] },
+    },
+    { type: "response.output_text.delta", sequence_number: 2, output_index: 0, delta: "a" },
+  ],
+};
+
+describe("a caller that leaves", () => {
+  let patient: GatewayUnderTest;
+
+  beforeAll(async () => {
+    // With its own limits out of the way: only the caller's leaving can end the upstream call in time.
+    const limits = { idleTimeoutMs: 600_000, headersTimeoutMs: 600_000 };
+    patient = await startGatewayUnderTest({ config: { gateway: limits, providers } });
+  });
+
+  afterAll(() => patient.stop());
+
+  test.each(
+    clientIds.flatMap((client) =>
+      ["uc", "ur", "um"].flatMap((provider) =>
+        ["before", "after"].map((when) => [client, provider, when] as const),
+      ),
+    ),
+  )(
+    "from %s to %s %s the first byte stops the upstream call",
+    async (client, provider, when) => {
+      const { path, said } = clients[client];
+      const arrived = Promise.withResolvers<void>();
+      const gone = Promise.withResolvers<void>();
+      script = ({ signal }) => {
+        signal.addEventListener("abort", () => gone.resolve());
+        arrived.resolve();
+        if (when === "before") return new Promise<Response>(() => undefined);
+        const begun = beginnings[provider]?.map((event) => `data: ${JSON.stringify(event)}\n\n`);
+        return eventStream([": hello\n\n", ...(begun ?? [])], { hold: gone.promise });
+      };
+      const leaving = new AbortController();
+      const body = { model: `${provider}/m`, stream: true, ...said };
+      const asked = patient.post(path, body, { signal: leaving.signal });
+      asked.catch(() => undefined);
+      await arrived.promise;
+      if (when === "after") expect((await asked).status).toBe(200);
+      leaving.abort();
+      // Resolves only when the upstream saw its connection close; the test's own limit is the deadline.
+      await gone.promise;
+    },
+    30_000,
+  );
 });
 
 test("a stranger is refused before a byte of the body is read", async () => {
