@@ -2,7 +2,7 @@
 // each a little differently. Refuses nothing here; the pieces under chat/ do.
 
 import type { Format } from "./format.ts";
-import { decodeError, encodeError, encodeStreamError } from "./chat/errors.ts";
+import { decodeError, decodeStreamError, encodeError, encodeStreamError } from "./chat/errors.ts";
 import { dropCarriers } from "./chat/reasoning-details.ts";
 import { decodeReply, encodeReply } from "./chat/reply.ts";
 import { decodeRequest } from "./chat/request-decoder.ts";
@@ -25,5 +25,6 @@ export const chat: Format = {
   encodeError,
   readUsage,
   encodeStreamCut: encodeStreamError,
+  decodeStreamFailure: decodeStreamError,
   dropCarriers,
 };

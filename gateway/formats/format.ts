@@ -192,6 +192,8 @@ export interface Format extends UpstreamFormat, CallerFormat {
     context: ReplyContext,
     { nextSequence }: { nextSequence: number },
   ): string;
+  /** Same-format lane: what went wrong, from the event of a stream that tells of it. Never throws. */
+  decodeStreamFailure(event: JsonObject): Failure;
   /** Same-format lane: removes `gw1.` carriers, which no provider understands. True when any was there. */
   dropCarriers(body: JsonObject): boolean;
 }

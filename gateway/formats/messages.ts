@@ -27,6 +27,7 @@ export const messages: Format = {
   encodeError,
   readUsage,
   encodeStreamCut: encodeStreamError,
+  decodeStreamFailure: (event) => decodeError(0, event),
   dropCarriers,
   tokenCount,
 };

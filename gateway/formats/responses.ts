@@ -3,7 +3,7 @@
 
 import type { Format } from "./format.ts";
 import { dropCarriers } from "./responses/carriers.ts";
-import { decodeError, encodeError } from "./responses/errors.ts";
+import { decodeError, decodeStreamFailure, encodeError } from "./responses/errors.ts";
 import { decodeReply } from "./responses/reply-decoder.ts";
 import { encodeReply } from "./responses/reply-encoder.ts";
 import { decodeRequest } from "./responses/request-decoder.ts";
@@ -27,6 +27,7 @@ export const responses: Format = {
   encodeError,
   readUsage: usageIn,
   encodeStreamCut,
+  decodeStreamFailure,
   dropCarriers,
   tokenCount,
 };

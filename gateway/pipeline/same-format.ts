@@ -12,6 +12,7 @@ import type { Exchange, Outcome } from "./exchange.ts";
 import { memberStart, memberText, type StandIn } from "../providers/model-stand-in.ts";
 import { ModelAlias } from "./model-alias.ts";
 import { streamResponse, type StreamParts } from "./stream-response.ts";
+import { MAX_HOLD_MS, StreamOpening } from "./stream-opening.ts";
 import { StreamTap } from "./stream-tap.ts";
 
 const CARRIER = Buffer.from('"gw1.');
@@ -167,13 +168,17 @@ export async function relayStream(
   );
 }
 
-/** How much of a stream's beginning is looked at. */
-const HEAD_BYTES = 4_096;
+/** What a read brought: bytes, nothing at the end, or why it failed. */
+interface Pulled {
+  readonly bytes?: Uint8Array | undefined;
+  readonly error?: unknown;
+}
 
-/** True when the first data of a stream is its failure: an object with an error, or of that type. */
-function isFirstEvent(text: string): boolean {
-  const data = /^data: ?(.*)$/m.exec(text)?.[1] ?? "";
-  return /^\{"(?:error"|type": ?"(?:error|response\.failed)")/.test(data);
+function bytesOf({ bytes, error }: Pulled): Uint8Array {
+  if (bytes) return bytes;
+  if (error !== undefined) throw connectionFailed(error);
+  const message = "The upstream closed the stream before it began.";
+  throw new UpstreamFailed({ kind: "bad_gateway", message });
 }
 
 /** Reads an upstream stream through its tap, and supplies the ending that the upstream left out. */
@@ -181,6 +186,8 @@ class TappedReader {
   readonly #relay: Relay;
   readonly #tap: StreamTap;
   #first: Uint8Array | undefined;
+  /** A read that was begun while the stream was held back. */
+  #waiting: Promise<Pulled> | undefined;
   /** Known once the last bytes have been read. */
   outcome: Outcome | undefined;
 
@@ -201,42 +208,50 @@ class TappedReader {
   /** What the stream said went wrong. */
   get failureKind(): FailureKind | undefined {
     const { failure } = this.#tap;
-    return failure && this.#relay.format.decodeError(502, failure).kind;
+    return failure && this.#relay.format.decodeStreamFailure(failure).kind;
   }
 
   /**
-   * Waits for the first event. Throws UpstreamFailed when none comes, or when it tells of a failure: then a real
-   * status is still possible.
+   * Waits until an answer has begun, or has been announced for MAX_HOLD_MS. Throws UpstreamFailed when the stream ends
+   * before that, or tells of a failure: then a real status is still possible.
    */
   async begin(): Promise<void> {
-    let text = "";
+    const { format, response, exchange } = this.#relay;
+    const opening = new StreamOpening(format.id);
     const pieces: Uint8Array[] = [];
-    // An `event:` line alone says nothing yet.
-    while (/^(?:event:[^\n]*\n?)?$/.test(text)) {
-      const lines = this.#tap.push(await this.#firstBytes());
-      pieces.push(lines);
-      text += Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength).toString(
-        "latin1",
-        0,
-        HEAD_BYTES,
-      );
+    const timer = Promise.withResolvers<undefined>();
+    let timeout: ReturnType<typeof setTimeout> | undefined;
+    try {
+      while (!opening.isDecided) {
+        this.#waiting = this.#pull();
+        const pulled = await (opening.isEmpty
+          ? this.#waiting
+          : Promise.race([this.#waiting, timer.promise]));
+        if (!pulled) break;
+        this.#waiting = undefined;
+        const lines = this.#tap.push(bytesOf(pulled));
+        pieces.push(lines);
+        opening.take(Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength));
+        if (!opening.isDecided && !opening.isEmpty) {
+          timeout ??= setTimeout(() => timer.resolve(undefined), MAX_HOLD_MS);
+        }
+      }
+    } finally {
+      clearTimeout(timeout);
     }
-    if (this.#tap.failure && isFirstEvent(text)) {
-      throw new UpstreamFailed(this.#relay.format.decodeError(502, this.#tap.failure));
+    if (opening.failure) {
+      const headers = callerHeaders(response.headers, exchange.id);
+      throw new UpstreamFailed(format.decodeStreamFailure(opening.failure), { headers });
     }
     this.#first = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
   }
 
-  async #firstBytes(): Promise<Uint8Array> {
-    let chunk: Uint8Array | undefined;
+  async #pull(): Promise<Pulled> {
     try {
-      chunk = await this.#relay.response.read();
+      return { bytes: await this.#relay.response.read() };
     } catch (error) {
-      throw connectionFailed(error);
+      return { error };
     }
-    if (chunk) return chunk;
-    const message = "The upstream closed the stream before it began.";
-    throw new UpstreamFailed({ kind: "bad_gateway", message });
   }
 
   /** The next bytes; undefined at the end. Never throws. */
@@ -248,11 +263,20 @@ class TappedReader {
     }
     if (this.outcome) return undefined;
     try {
-      const chunk = await this.#relay.response.read();
+      const chunk = await (this.#waiting
+        ? this.#pulled(this.#waiting)
+        : this.#relay.response.read());
       return chunk ? this.#tap.push(chunk) : this.#end();
     } catch (error) {
       return this.#end(error);
     }
+  }
+
+  async #pulled(waiting: Promise<Pulled>): Promise<Uint8Array | undefined> {
+    this.#waiting = undefined;
+    const { bytes, error } = await waiting;
+    if (error !== undefined) throw error;
+    return bytes;
   }
 
   #end(error?: unknown): Uint8Array {

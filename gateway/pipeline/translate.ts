@@ -18,14 +18,12 @@ import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { OnEnd } from "./same-format.ts";
+import { MAX_HOLD_MS } from "./stream-opening.ts";
 import { streamResponse, type StreamParts } from "./stream-response.ts";
 import { createStreamTranslation, type StreamTranslation } from "./stream-translation.ts";
 import { adaptTools, type AdaptedTools } from "./tool-adaptation.ts";
 import { checkToolPairs } from "./turn-order.ts";
 import { ESTIMATED, USAGE_HEADER, withUsage } from "./usage-estimate.ts";
-
-/** How long a begun stream may show no content before its headers go out all the same. */
-export const MAX_HOLD_MS = 1_000;
 
 /** A request ready for an upstream of another dialect. */
 export interface Translation {

@@ -211,6 +211,12 @@ export function failureIn(body: JsonObject): Failure {
   return failureOf(tell(body), undefined);
 }
 
+/** The same of a whole event, which may hold the failed response. */
+export function decodeStreamFailure(event: JsonObject): Failure {
+  const { response } = event;
+  return failureIn(isJsonObject(response) ? response : event);
+}
+
 /** An answer that breaks the dialect. */
 export function badGateway(message: string): Failure {
   return { kind: "bad_gateway", message };
