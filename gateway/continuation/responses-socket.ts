@@ -144,10 +144,12 @@ export class ResponsesSocket implements SocketHandler {
   }
 
   async #sendError(status: number, { type, code, message, param }: JsonObject): Promise<void> {
+    const kind = type ?? "server_error";
+    // Over HTTP a code may be null; Open Responses describes a frame that has one, and a message.
     const error = {
-      type: type ?? "server_error",
-      code: code ?? null,
-      message,
+      type: kind,
+      code: code ?? kind,
+      message: message ?? "The request was refused.",
       param: param ?? null,
     };
     await this.#socket.send(JSON.stringify({ type: "error", status, error }));

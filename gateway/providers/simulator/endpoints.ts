@@ -49,6 +49,13 @@ function vectorOf(text: string, dimensions: number): Float32Array {
   return raw.map((value) => value / length);
 }
 
+/** A message of a caller's as Responses gives it back: with an id, a status, and its content in parts. */
+function writtenMessage({ content = "" }: JsonObject): JsonObject {
+  const parts = Array.isArray(content) ? content : [{ type: "input_text", text: content }];
+  const id = "msg_simulated";
+  return { id, type: "message", status: "completed", role: "user", content: parts };
+}
+
 function compact(asked: JsonObject): JsonObject {
   const { input } = asked;
   const items = Array.isArray(input) ? input.filter(isJsonObject) : [];
@@ -62,7 +69,7 @@ function compact(asked: JsonObject): JsonObject {
     object: "response.compaction",
     created_at: Math.floor(Date.now() / 1_000),
     output: [
-      ...users.slice(-1),
+      ...users.slice(-1).map(writtenMessage),
       { id: "cmp_simulated", type: "compaction", encrypted_content: sealed },
     ],
     usage: {

@@ -37,6 +37,17 @@ export function readPrompt(body: JsonObject, bodyChars: number): Prompt {
   };
 }
 
+/** The id of a tool result in a Responses body that answers no call there; undefined when there is none. */
+export function findOrphanResult({ input }: JsonObject): string | undefined {
+  const called = new Set<string>();
+  for (const { type, call_id: id } of listOf(input)) {
+    if (typeof type !== "string" || typeof id !== "string") continue;
+    if (type.endsWith("_call")) called.add(id);
+    else if (type.endsWith("_call_output") && !called.has(id)) return id;
+  }
+  return undefined;
+}
+
 function listOf(value: Json | undefined): JsonObject[] {
   return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { OutboundError, readJson, type OutboundRequest, type OutboundResponse } from "#platform";
 import {
   isJsonObject,
+  type JsonObject,
   ReplyAssembler,
   type Failure,
   type FormatId,
@@ -22,7 +23,7 @@ import {
   readGeminiRequest,
   type AnswerWriter,
 } from "./gemini.ts";
-import { readPrompt, type Prompt } from "./prompt.ts";
+import { findOrphanResult, readPrompt, type Prompt } from "./prompt.ts";
 import { findScenario, scenarios, type Scenario } from "./scenarios.ts";
 
 /** Request header that chooses a scenario, and its pace. */
@@ -60,8 +61,8 @@ export async function answerAs(
   if (scenario.failure) {
     return failed(codec, scenario.failure.failure, scenario.failure.retryAfterSeconds);
   }
-  const altered = spoken === "generate" ? findAlteredSignature(given) : undefined;
-  if (altered) return failed(codec, altered);
+  const wrong = findWrong(spoken, given);
+  if (wrong) return failed(codec, wrong);
   const other = answerEndpoint(request.url, object);
   if (other) {
     const json = { "content-type": "application/json" };
@@ -74,6 +75,15 @@ export async function answerAs(
     return play(chunks, { contentType: "text/event-stream", scenario, delayMs, request });
   }
   return whole(codec, events, replyContext(model, prompt), { scenario, delayMs, request });
+}
+
+/** What is wrong with a history in a way that the dialect's owner would not take. */
+function findWrong(spoken: FormatId, body: JsonObject): Failure | undefined {
+  if (spoken === "generate") return findAlteredSignature(body);
+  const orphan = spoken === "responses" ? findOrphanResult(body) : undefined;
+  if (orphan === undefined) return undefined;
+  const message = `No tool call found for function call output with call_id ${orphan}.`;
+  return { kind: "bad_request", message, param: "input" };
 }
 
 function readDirective(header: string | undefined, model: string) {
