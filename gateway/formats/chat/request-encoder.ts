@@ -10,6 +10,7 @@ import {
 } from "#wire";
 import { UnsupportedParameter } from "../../errors.ts";
 import type { RefusedField, Target } from "../format.ts";
+import { fitToModel } from "../openai-models.ts";
 import { encodeMessages } from "./message-encoder.ts";
 import { encodeReasoning } from "./reasoning-control.ts";
 import { encodeTools, isForced } from "./tool-encoder.ts";
@@ -144,7 +145,9 @@ function streamOptions({ quirks }: Target): JsonObject {
 }
 
 /** The body for the upstream; the same request always gives the same bytes. */
-export function encodeRequest(request: ConversationRequest, target: Target): JsonObject {
+export function encodeRequest(asked: ConversationRequest, target: Target): JsonObject {
+  // A host with words of its own for thinking has rules of its own, too.
+  const request = target.quirks.thinkingField ? asked : fitToModel(asked, target);
   checkRefusals(request);
   noteLosses(request, target);
   const reasoning = reasoningOf(request, target);

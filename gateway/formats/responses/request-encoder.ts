@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { ConversationRequest, JsonObject, OutputFormat } from "#wire";
 import { UnsupportedParameter } from "../../errors.ts";
 import type { Target } from "../format.ts";
+import { fitToModel } from "../openai-models.ts";
 import { encodeInput, isOwnState } from "./input-encoder.ts";
 import { encodeToolFields } from "./tool-encoder.ts";
 
@@ -19,7 +20,8 @@ export const MAX_IDENTIFIER_CHARS = 64;
 export const MAX_METADATA = { pairs: 16, keyChars: 64, valueChars: 512 } as const;
 
 /** Request → upstream body; throws UnsupportedParameter for what the dialect cannot say. */
-export function encodeRequest(request: ConversationRequest, target: Target): JsonObject {
+export function encodeRequest(asked: ConversationRequest, target: Target): JsonObject {
+  const request = fitToModel(asked, target);
   refuseInexpressible(request);
   noteInexpressible(request, target);
   return {
