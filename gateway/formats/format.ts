@@ -151,6 +151,11 @@ export interface UpstreamFormat {
 
   /** Canonical → body for the upstream. Throws UnsupportedParameter for what the dialect cannot say. */
   encodeRequest(request: ConversationRequest, target: Target): JsonObject;
+  /**
+   * Takes the reasoning out of a body for the upstream, and what binds other items to it; true when there was any.
+   * Absent where every account can read what any has sealed.
+   */
+  dropReasoning?(body: JsonObject): boolean;
   /** Upstream's whole answer → canonical. Throws UpstreamFailed when it is none. */
   decodeReply(body: Json, context: UpstreamContext): Reply;
   createStreamDecoder(emit: EmitReplyEvent, context: UpstreamContext): StreamDecoder;

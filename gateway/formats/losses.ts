@@ -4,6 +4,9 @@
 /** Header that names losses: `field=reason, field=reason`. */
 export const LOSSY_HEADER = "x-parley-lossy";
 
+/** Why reasoning is lost that one account made and another would have to read. */
+export const SEALED_ELSEWHERE = "reasoning that another account sealed";
+
 /** Longest header value; further losses are counted as `and N more`. */
 export const MAX_LOSSY_HEADER_CHARS = 2_000;
 

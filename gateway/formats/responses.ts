@@ -2,7 +2,7 @@
 // knows another dialect.
 
 import type { Format } from "./format.ts";
-import { dropCarriers } from "./responses/carriers.ts";
+import { dropCarriers, dropReasoning } from "./responses/carriers.ts";
 import { decodeError, decodeStreamFailure, encodeError } from "./responses/errors.ts";
 import { decodeReply } from "./responses/reply-decoder.ts";
 import { encodeReply } from "./responses/reply-encoder.ts";
@@ -29,5 +29,6 @@ export const responses: Format = {
   encodeStreamCut,
   decodeStreamFailure,
   dropCarriers,
+  dropReasoning,
   tokenCount,
 };

@@ -35,7 +35,7 @@ function has(target: Parameters<TryWay>[0]["target"], endpoint: Endpoint): boole
 
 async function forward(
   endpoint: Endpoint,
-  { target, lease, maxCalls }: Parameters<TryWay>[0],
+  { target, lease, maxCalls, isUnsealed }: Parameters<TryWay>[0],
   { bytes, asked, exchange, parts, settling }: Parameters<TryWay>[1],
 ): Promise<Response> {
   const { provider } = target;
@@ -55,6 +55,7 @@ async function forward(
       keepsModel: true,
       format,
       losses: new Losses(),
+      isUnsealed,
     }),
     isStream: false,
     lease,

@@ -128,6 +128,7 @@ interface Context {
   readonly asked: Head;
   /** Whether the caller is refused what would lose anything of the request. */
   readonly isStrict: boolean;
+  readonly isUnsealed: boolean | undefined;
   readonly exchange: Exchange;
   readonly parts: PipelineParts;
   readonly settling: Settling;
@@ -157,13 +158,13 @@ function allowed(exchange: Exchange, { mayUse }: Admission): Pick<RouteRequest, 
 
 /** The way of a model's answer. */
 async function answerByModel(
-  { target, lease, maxCalls }: Attempt,
+  { target, lease, maxCalls, isUnsealed }: Attempt,
   given: Underway,
 ): Promise<Response> {
   const own = ownFormat(given.exchange.format, target);
   if (lease.own && !own) throw new OwnCredentialTranslated(target.provider.name, spokenBy(target));
   const to = own ?? upstreamFormats[spokenBy(target)[0]];
-  const context: Context = { ...given, target, lease, maxCalls, to };
+  const context: Context = { ...given, target, lease, maxCalls, isUnsealed, to };
   given.settling.tries({ target, lease, to: to.id });
   const response = await (own ? sameFormat(context, own) : translated(context));
   given.settling.begins(response);
@@ -258,13 +259,13 @@ function replyContext(
 }
 
 async function sameFormat(context: Context, format: Format): Promise<Response> {
-  const { bytes, asked, isStrict, target, lease, maxCalls, exchange, parts } = context;
+  const { bytes, asked, isStrict, isUnsealed, target, lease, maxCalls, exchange, parts } = context;
   const model = asked.scan.fields.get("model");
   if (!model) throw new Error("readHead guarantees the field");
   const alias = { asked: asked.model, sent: target.model.id };
   const losses = new Losses();
   const standIn = target.provider.modelStandIn?.[format.id];
-  const body = sameFormatBody(bytes, model, { ...alias, standIn, format, losses });
+  const body = sameFormatBody(bytes, model, { ...alias, standIn, format, losses, isUnsealed });
   addLostBetas(losses, { headers: exchange.headers, provider: target.provider, format: format.id });
   if (isStrict && !losses.isEmpty) throw new LossRefused(losses);
   const call = {
@@ -296,11 +297,13 @@ function streamParts(context: Context) {
 }
 
 async function translated(context: Context): Promise<Response> {
-  const { bytes, asked, isStrict, target, to, lease, maxCalls, exchange, parts } = context;
+  const { bytes, asked, isStrict, isUnsealed, target, to, lease, maxCalls, exchange, parts } =
+    context;
   const translation = translateRequest(readBody(bytes), exchange.format, to, {
     target,
     hostedTools: parts.hostedTools,
     isStrict,
+    isUnsealed,
   });
   const lost = translation.losses.toString();
   if (lost !== "") exchange.log.debug("lossy translation", { requestId: exchange.id, lost });

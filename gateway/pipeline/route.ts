@@ -32,6 +32,8 @@ export interface Attempt {
   readonly lease: Lease;
   /** Most calls it may cost: a connection that broke may be tried once more. */
   readonly maxCalls: number;
+  /** True once an account could not read the reasoning that the request replays: it goes without. */
+  readonly isUnsealed?: boolean;
 }
 
 /** The ways of one request. */

@@ -5,7 +5,7 @@ import { redact, type OutboundResponse } from "#platform";
 import { isJsonObject, parseJson, type FailureKind, type JsonObject, type Usage } from "#wire";
 import { UpstreamFailed } from "../errors.ts";
 import type { Format, ReplyContext } from "../formats/format.ts";
-import type { Losses } from "../formats/losses.ts";
+import { type Losses, SEALED_ELSEWHERE } from "../formats/losses.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
@@ -28,22 +28,34 @@ export interface SentModel {
   readonly keepsModel?: boolean;
 }
 
+/** What else becomes of the body. */
+interface Shaping {
+  readonly format: Format;
+  /** Where it is named what had to go. */
+  readonly losses: Losses;
+  /** Whether it goes without any reasoning, because the account cannot read it. */
+  readonly isUnsealed?: boolean | undefined;
+}
+
 /** The body for the upstream: the caller's bytes, with the model's name and foreign carriers replaced. */
 export function sameFormatBody(
   bytes: Uint8Array,
   model: { readonly start: number; readonly end: number },
-  { format, losses, ...names }: SentModel & { format: Format; losses: Losses },
+  { format, losses, isUnsealed = false, ...names }: SentModel & Shaping,
 ): Uint8Array {
   const renamed = withModel(
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     model,
     names,
   );
-  if (renamed.indexOf(CARRIER) === -1) return renamed;
+  if (!isUnsealed && renamed.indexOf(CARRIER) === -1) return renamed;
   // State of another provider, replayed after the conversation moved here: no provider understands it.
   const body = parseJson(renamed.toString("utf8"));
-  if (!isJsonObject(body) || !format.dropCarriers(body)) return renamed;
-  losses.add("reasoning", "reasoning of another provider");
+  if (!isJsonObject(body)) return renamed;
+  const hadCarriers = format.dropCarriers(body);
+  const hadReasoning = isUnsealed && (format.dropReasoning?.(body) ?? false);
+  if (!hadCarriers && !hadReasoning) return renamed;
+  losses.add("reasoning", hadReasoning ? SEALED_ELSEWHERE : "reasoning of another provider");
   return utf8.encode(JSON.stringify(body));
 }
 

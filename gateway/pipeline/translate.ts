@@ -11,7 +11,7 @@ import {
 } from "#wire";
 import { InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { CallerFormat, Quirks, ReplyContext, UpstreamFormat } from "../formats/format.ts";
-import { Losses, LOSSY_HEADER } from "../formats/losses.ts";
+import { Losses, LOSSY_HEADER, SEALED_ELSEWHERE } from "../formats/losses.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { withStandIn } from "../providers/model-stand-in.ts";
 import { callerHeaders } from "./crossing-headers.ts";
@@ -49,6 +49,8 @@ interface TranslateOptions {
   readonly hostedTools: "drop" | "reject";
   /** Whether it is refused when anything of it would be lost. */
   readonly isStrict: boolean;
+  /** Whether it goes without any reasoning, because the account cannot read it. */
+  readonly isUnsealed?: boolean | undefined;
 }
 
 /** Decodes, fits and encodes a request. Throws InvalidRequest naming the path of what cannot cross. */
@@ -56,7 +58,7 @@ export function translateRequest(
   body: JsonObject,
   from: CallerFormat,
   to: UpstreamFormat,
-  { target, hostedTools, isStrict }: TranslateOptions,
+  { target, hostedTools, isStrict, isUnsealed }: TranslateOptions,
 ): Translation {
   const losses = new Losses();
   const request = from.decodeRequest(body, { losses });
@@ -71,6 +73,7 @@ export function translateRequest(
     quirks,
     losses,
   });
+  if (isUnsealed && to.dropReasoning?.(encoded)) losses.add("reasoning", SEALED_ELSEWHERE);
   if (isStrict && !losses.isEmpty) throw new LossRefused(losses);
   const sent = withStandIn(encoded, provider.modelStandIn?.[to.id]);
   return { request, body: JSON.stringify(sent), tools, losses };

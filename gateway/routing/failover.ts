@@ -73,6 +73,11 @@ export function verdictOn(kind: FailureKind): Verdict | undefined {
   return rule && { isRefusal: false, isCredential: false, ...rule };
 }
 
+/** True when the account cannot read the reasoning that the request replays: another organisation's account sealed it. */
+export function isSealedElsewhere({ failure }: GatewayError): boolean {
+  return failure.code === "invalid_encrypted_content";
+}
+
 /** How many calls a failed way may have cost: a connection that broke was tried once more by the client below. */
 export function callsOf(error: GatewayError): number {
   const { cause } = error;

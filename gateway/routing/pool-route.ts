@@ -4,7 +4,14 @@
 import { GatewayError } from "../errors.ts";
 import type { Attempt, Route } from "../pipeline/route.ts";
 import type { Lease } from "../pipeline/lease.ts";
-import { callsOf, judge, mostUseful, type Remembered, type Verdict } from "./failover.ts";
+import {
+  callsOf,
+  isSealedElsewhere,
+  judge,
+  mostUseful,
+  type Remembered,
+  type Verdict,
+} from "./failover.ts";
 import type { Pool } from "./pool.ts";
 import { RoutedSession } from "./routed-session.ts";
 import { nameOf, type Way } from "./way.ts";
@@ -55,6 +62,9 @@ export class PoolRoute implements Route {
   #current: Current | undefined;
   #renewal: Renewal | undefined;
   #final: GatewayError | undefined;
+  /** The way to ask once more, without the reasoning that its account cannot read. */
+  #unsealing: Way | undefined;
+  #isUnsealed = false;
   /** True when every account rests: then one is asked, and no other after it. */
   #isTrial = false;
 
@@ -68,7 +78,8 @@ export class PoolRoute implements Route {
     while (this.#mayGoOn()) {
       const renewal = this.#renewal;
       this.#renewal = undefined;
-      const way = renewal?.way ?? this.#choose();
+      const way = renewal?.way ?? this.#unsealing ?? this.#choose();
+      this.#unsealing = undefined;
       if (!way) break;
       const lease = await this.#take(way, renewal?.refused);
       if (lease) return this.#begin(way, lease);
@@ -84,6 +95,12 @@ export class PoolRoute implements Route {
     const { way } = current;
     const verdict = judge(error);
     this.#parts.pool.ended(way, this.#parts.nowMs());
+    if (isSealedElsewhere(error) && !this.#isUnsealed) {
+      this.#say(`ask ${nameOf(way)} again without the reasoning, which it cannot read`);
+      this.#isUnsealed = true;
+      this.#unsealing = way;
+      return;
+    }
     if (!verdict) {
       this.#say("no other way: the failure is about the request");
       this.#final = error;
@@ -124,7 +141,7 @@ export class PoolRoute implements Route {
     if (!this.#current && this.#failures.length === 0) return true;
     const { limits, exchange, nowMs } = this.#parts;
     const elapsedMs = nowMs() - exchange.startedAtMs;
-    if (this.#left.size === 0 && !this.#renewal) return false;
+    if (this.#left.size === 0 && !this.#renewal && !this.#unsealing) return false;
     if (this.#callsLeft <= 0) this.#say(`no other way: ${limits.maxAttempts} calls were made`);
     else if (elapsedMs >= limits.failoverTimeoutMs) {
       this.#say(`no other way: ${Math.round(elapsedMs)} ms have passed`);
@@ -162,7 +179,12 @@ export class PoolRoute implements Route {
 
   #begin(way: Way, lease: Lease): Attempt {
     const maxCalls = Math.min(MAX_CALLS_PER_WAY, this.#callsLeft);
-    const attempt = { target: way.target, lease, maxCalls };
+    const attempt = {
+      target: way.target,
+      lease,
+      maxCalls,
+      ...(this.#isUnsealed && { isUnsealed: true }),
+    };
     const beganAtMs = this.#parts.nowMs();
     this.#current = { attempt, way, beganAtMs };
     this.#parts.pool.begun(way, beganAtMs);

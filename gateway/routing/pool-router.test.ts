@@ -221,6 +221,30 @@ test.each([404, 400, 403])(
   },
 );
 
+test("reasoning that an account cannot read goes without, to the same account and once", async () => {
+  const sealed = new UpstreamRefused(
+    { kind: "bad_request", message: "could not be verified", code: "invalid_encrypted_content" },
+    { format: "responses", status: 400, body: "{}", headers: {} },
+  );
+  const play = async (maxAttempts: number) => {
+    const stage = new Stage({ limits: { maxAttempts, failoverTimeoutMs: 60_000 } });
+    const { route } = stage.ask();
+    const tried: [string, boolean][] = [];
+    for (let attempt = await route.next(); attempt; attempt = await route.next()) {
+      tried.push([attempt.lease.key, attempt.isUnsealed ?? false]);
+      route.failed(attempt, sealed);
+    }
+    return { tried, refusal: route.refusal(new Error("none")) };
+  };
+  const { tried, refusal } = await play(3);
+  expect(tried).toEqual([
+    ["key-1", false],
+    ["key-1", true],
+  ]);
+  expect(refusal).toBe(sealed);
+  expect((await play(1)).tried).toEqual([["key-1", false]]);
+});
+
 test("when none is left the caller gets the refusal that says when to come back soonest", async () => {
   const stage = new Stage({ accounts: { p: [apiKey(1), apiKey(2), apiKey(3)] } });
   const soonest = limited(5);

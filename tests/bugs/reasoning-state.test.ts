@@ -2,19 +2,38 @@
 // and back. tests/README.md lists them by number.
 
 import { describe, expect, test } from "bun:test";
-import type { JsonObject } from "#wire";
+import { type Carrier, encodeCarrier, type JsonObject } from "#wire";
 import { formats } from "../../gateway/formats/index.ts";
 import { Losses } from "../../gateway/formats/losses.ts";
+import type { Script } from "../scripted-upstream.ts";
 import { fields, fieldsList, type Fields } from "../grammar/findings.ts";
 import {
   type Dialect,
   type Exchanged,
   gatewayBetween,
   HELLO,
+  REPLIES,
   type UpstreamDialect,
 } from "./gateway-between.ts";
 
-const { exchange } = gatewayBetween();
+const { ask, exchange } = gatewayBetween();
+
+const SSE = { "content-type": "text/event-stream" };
+const STREAM = [
+  { type: "response.created", response: { id: "resp_2", output: [] } },
+  {
+    type: "response.completed",
+    response: { id: "resp_2", status: "completed", output: [], usage: { input_tokens: 1 } },
+  },
+]
+  .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+  .join("");
+
+/** The block in which a client of Messages holds a sealed reasoning item. */
+function thinkingOf({ id, encrypted_content: data }: { id: string; encrypted_content: string }) {
+  const carrier = { format: "responses", kind: "encrypted", data, id, provider: "responses" };
+  return { type: "thinking", thinking: "", signature: encodeCarrier(carrier as Carrier) };
+}
 
 const CALL = { name: "f", arguments: '{"a":1}' };
 const TOOLS: Readonly<Record<Dialect, readonly Fields[]>> = {
@@ -206,6 +225,101 @@ describe("thinking that goes to a Responses upstream", () => {
     const kept = fieldsList(second.sent["input"]);
     expect(kept.filter(({ type }) => type === "reasoning")).toEqual([item]);
     expect(kept).toHaveLength(input.length);
+  });
+});
+
+describe("reasoning that another organisation sealed", () => {
+  const item = { id: "rs_1", type: "reasoning", summary: [], encrypted_content: "ZW5jcnlwdGVk" };
+  const refusal = {
+    message: "The encrypted content ZW5j...ZWQ= could not be verified.",
+    type: "invalid_request_error",
+    param: null,
+    code: "invalid_encrypted_content",
+  };
+  const failed = (error: Fields) =>
+    new Response(
+      [
+        { type: "response.created", response: { id: "resp_1", output: [] } },
+        { type: "response.failed", response: { id: "resp_1", status: "failed", error } },
+      ]
+        .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+        .join(""),
+      { headers: { "content-type": "text/event-stream" } },
+    );
+  /** Refuses what holds reasoning, in a status or in a stream; keeps the bodies. */
+  const strictAccount =
+    (bodies: Fields[], asStream = false): Script =>
+    ({ body }) => {
+      const sent = fields(JSON.parse(body));
+      bodies.push(sent);
+      const isSealed = fieldsList(sent["input"]).some(({ type }) => type === "reasoning");
+      if (!isSealed && asStream) return new Response(STREAM, { headers: SSE });
+      if (!isSealed) return Response.json(REPLIES.responses);
+      return asStream ? failed(refusal) : Response.json({ error: refusal }, { status: 400 });
+    };
+
+  test.each(["chat", "messages", "responses"] as const)(
+    "from a %s client is left out, named, and the call made once more",
+    async (client) => {
+      const body = { tools: TOOLS[client], ...THINKS[client] };
+      const first = await exchange(client, "responses", { answer: responsesReply(item), body });
+      const bodies: Fields[] = [];
+      const second = await exchange(client, "responses", {
+        answer: strictAccount(bodies),
+        body: { ...body, ...nextTurn(client, first), stream: false },
+      });
+      expect(second.response.status).toBe(200);
+      expect(second.response.headers.get("x-parley-lossy")).toContain(
+        "reasoning=reasoning that another account sealed",
+      );
+      expect(bodies).toHaveLength(2);
+      const types = (sent: Fields | undefined) =>
+        fieldsList(sent?.["input"]).map(({ type }) => type ?? "message");
+      expect(types(bodies[0])).toContain("reasoning");
+      expect(types(bodies[1])).toEqual(types(bodies[0]).filter((type) => type !== "reasoning"));
+      const call = fieldsList(bodies[1]?.["input"]).find(({ type }) => type === "function_call");
+      expect(call).toMatchObject({ call_id: "call_1", ...CALL });
+      // Bound by its id to what is not there any more, it would be refused in turn.
+      expect(call).not.toHaveProperty("id");
+    },
+  );
+
+  test("is left out of a stream, too, that only says so behind its announcement", async () => {
+    for (const client of ["responses", "messages"] as const) {
+      const bodies: Fields[] = [];
+      const history = {
+        responses: { input: [item, { role: "user", content: "go on" }] },
+        messages: {
+          messages: [
+            { role: "user", content: "hi" },
+            { role: "assistant", content: [thinkingOf(item), { type: "text", text: "yes" }] },
+            { role: "user", content: "go on" },
+          ],
+        },
+      }[client];
+      const answer = await ask(client, "responses", {
+        answer: strictAccount(bodies, true),
+        body: { stream: true, ...THINKS[client], ...history },
+      });
+      expect(answer.status).toBe(200);
+      await answer.text();
+      expect(bodies).toHaveLength(2);
+      expect(JSON.stringify(bodies[1])).not.toContain(item.encrypted_content);
+    }
+  });
+
+  test("is left out once: what is refused for it again is the caller's to hear", async () => {
+    const bodies: Fields[] = [];
+    const second = await exchange("responses", "responses", {
+      answer: ({ body }) => {
+        bodies.push(fields(JSON.parse(body)));
+        return Response.json({ error: refusal }, { status: 400 });
+      },
+      body: { input: [item, { role: "user", content: "go on" }] },
+    });
+    expect(second.response.status).toBe(400);
+    expect(second.text).toContain("invalid_encrypted_content");
+    expect(bodies).toHaveLength(2);
   });
 });
 

@@ -59,3 +59,20 @@ export function dropCarriers(body: JsonObject): boolean {
   body["input"] = input.filter((item) => !holdsCarrier(item));
   return true;
 }
+
+/** What is refused without the reasoning that led to it, while it says by its id which that was. */
+const BOUND: ReadonlySet<unknown> = new Set(["message", "function_call", "custom_tool_call"]);
+
+/** Removes every reasoning item of `input`, with the ids that others are bound to them by; true when there was one. */
+export function dropReasoning(body: JsonObject): boolean {
+  const input = body["input"];
+  if (!Array.isArray(input)) return false;
+  const kept = input.filter((item) => !isJsonObject(item) || item["type"] !== "reasoning");
+  if (kept.length === input.length) return false;
+  body["input"] = kept.map((item) => {
+    if (!isJsonObject(item) || !BOUND.has(item["type"])) return item;
+    const { id: _, ...free } = item;
+    return free;
+  });
+  return true;
+}
