@@ -27,6 +27,18 @@ export const gatewayBind = defineKey({
   doc: "Address the gateway listens on; port 0 takes a free one.",
 });
 
+/** How many processes serve. */
+export const gatewayWorkers = defineKey({
+  name: "gateway.workers",
+  schema: z.int().min(1).max(64),
+  default: 1,
+  env: "PARLEY_GATEWAY_WORKERS",
+  flag: "--workers",
+  placeholder: "<n>",
+  project: "refused",
+  doc: "Processes that serve on the one address, 1 to 64; more than one needs Linux. Limits, budgets and metrics are those of all together.",
+});
+
 /** Whether callers need no key. */
 export const gatewayNoAuth = defineKey({
   name: "gateway.noAuth",
@@ -211,6 +223,7 @@ export const providersKey = defineKey({
 /** Every key of this part. */
 export const gatewayKeys = [
   gatewayBind,
+  gatewayWorkers,
   gatewayNoAuth,
   gatewayCorsOrigins,
   gatewayMaxBodyBytes,

@@ -6,9 +6,10 @@ import type { GatewayKeys } from "./keys/gateway-keys.ts";
 import type { UsageGroup, UsageSum } from "./ledger/usage-sums.ts";
 import type { AccessLogReader } from "./observability/access-log-file.ts";
 import type { ProviderConfig } from "./providers/operator.ts";
+import { gatewayWorkers } from "./config.ts";
 import type { Gateway, StartGatewayOptions } from "./start.ts";
 
-export { gatewayBind, gatewayKeys, gatewayNoAuth, providersKey } from "./config.ts";
+export { gatewayBind, gatewayKeys, gatewayNoAuth, gatewayWorkers, providersKey } from "./config.ts";
 export { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 export type { GatewayKeys, NewVirtualKey, VirtualKey } from "./keys/gateway-keys.ts";
 export { GatewayKeyError } from "./keys/key-errors.ts";
@@ -20,8 +21,12 @@ export type { AccessRecord } from "./observability/access-record.ts";
 export type { ProviderConfig } from "./providers/operator.ts";
 export type { Gateway, StartGatewayOptions } from "./start.ts";
 
-/** Starts listening. Rejects for a busy port, a public bind, an incomplete provider. */
+/** Starts listening, with as many processes as `gateway.workers` says. Rejects for a busy port, a public bind, an incomplete provider. */
 export async function startGateway(options: StartGatewayOptions): Promise<Gateway> {
+  if (options.config.get(gatewayWorkers) > 1) {
+    const primary = await import("./workers/primary.ts");
+    return primary.startPrimary(options);
+  }
   const gateway = await import("./start.ts");
   return gateway.startGateway(options);
 }

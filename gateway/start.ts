@@ -14,6 +14,7 @@ import {
   type Config,
   type Environment,
   type Logger,
+  type LogLevel,
 } from "#platform";
 import {
   gatewayBind,
@@ -31,7 +32,7 @@ import {
   gatewaySimulator,
   providersKey,
 } from "./config.ts";
-import { ResponseStore, type ResponseStoreLimits } from "./continuation/response-store.ts";
+import { ResponseStore } from "./continuation/response-store.ts";
 import {
   gatewayResponseStore,
   gatewayResponseStoreMaxBytes,
@@ -99,6 +100,12 @@ export interface StartGatewayOptions {
   readonly observeLimits?: ObserveLimits;
   /** How much of each account's allowance is used; asked rarely, and never waited for. */
   readonly askUsage?: AskUsage;
+  /** How workers log, and what takes their lines; without it they do not. */
+  readonly workerLog?: {
+    readonly level: LogLevel;
+    readonly isPretty: boolean;
+    readonly write: (lines: string) => void;
+  };
 }
 
 /** What a process that serves has for itself, or shares with others that serve beside it. */
@@ -230,7 +237,8 @@ export async function serve(
       log,
     }),
   );
-  if (isOpen) log.warn("anybody on this machine may use this gateway: it asks for no key");
+  if (isOpen && !beside)
+    log.warn("anybody on this machine may use this gateway: it asks for no key");
   return {
     url: server.url,
     port: server.port,
@@ -302,18 +310,15 @@ async function orStop<T>(
   }
 }
 
-function openResponseStore(config: Config): { responseStore?: ResponseStore } {
+/** The store of kept responses, where they are kept. */
+export function openResponseStore(config: Config): { responseStore?: ResponseStore } {
   if (!config.get(gatewayResponseStore)) return {};
-  return { responseStore: new ResponseStore(responseStoreLimits(config), { nowMs }) };
-}
-
-/** The bounds of kept responses. */
-export function responseStoreLimits(config: Config): ResponseStoreLimits {
-  return {
+  const limits = {
     maxEntries: config.get(gatewayResponseStoreMaxEntries),
     maxBytes: config.get(gatewayResponseStoreMaxBytes),
     ttlMs: config.get(gatewayResponseStoreTtlMs),
   };
+  return { responseStore: new ResponseStore(limits, { nowMs }) };
 }
 
 function nowMs(): number {

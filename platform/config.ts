@@ -97,6 +97,29 @@ export function loadConfig(options: {
   return new Config(settings, files);
 }
 
+/** What `keys` are set to, to be taken up by adoptConfig in another process of the same version. */
+export function configValues(
+  config: Config,
+  keys: readonly AnyConfigKey[],
+): Record<string, unknown> {
+  return Object.fromEntries(keys.map((key) => [key.name, config.get(key)]));
+}
+
+/**
+ * The configuration that another process has loaded and told: its values went through the keys' schemas there, and
+ * are not what those take any more. Throws TypeError for a key without a value.
+ */
+export function adoptConfig(
+  keys: readonly AnyConfigKey[],
+  values: Readonly<Record<string, unknown>>,
+): Config {
+  const settings = keys.map((key): [string, LayerEntry] => {
+    if (!(key.name in values)) throw new TypeError(`there is no value for ${key.name}`);
+    return [key.name, { key, value: values[key.name], source: { layer: "default" } }];
+  });
+  return new Config(new Map(settings), []);
+}
+
 function defaults(keys: readonly AnyConfigKey[]): Map<string, LayerEntry> {
   const settings = new Map<string, LayerEntry>();
   for (const key of keys) {

@@ -1,7 +1,7 @@
 // The public door of platform/: files, settings, secrets and HTTP for every part, no product nouns.
 // Each line is one subject; other parts import from here only.
 
-export { Config, type ConfigListing, loadConfig } from "./config.ts";
+export { adoptConfig, Config, type ConfigListing, configValues, loadConfig } from "./config.ts";
 export { setInConfigFile, type SettingInFile, unsetInConfigFile } from "./config-document.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";
 export { type ConfigFile, configFiles } from "./config-files.ts";
@@ -26,6 +26,7 @@ export {
   Metrics,
   type ReadMetricOptions,
 } from "./metrics.ts";
+export { lastingMetrics, MetricsSnapshot, sumMetrics } from "./metrics-snapshot.ts";
 export { nearest } from "./nearest.ts";
 export { homeConfigFile, homeDirectory } from "./paths.ts";
 export {

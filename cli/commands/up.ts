@@ -3,15 +3,15 @@
 
 import { brokerBind, environmentKeys, openRegistry, startBroker, type Broker } from "#broker";
 import { LimitFeed, ObservedUsage, readInstallId, RemoteUsage } from "#broker/client";
-import { gatewayBind, startGateway, type Gateway } from "#gateway";
-import { homeDirectory, isLoopback, type Logger } from "#platform";
+import { gatewayBind, gatewayWorkers, startGateway, type Gateway } from "#gateway";
+import { createLogger, homeDirectory, isLoopback, type Logger } from "#platform";
 import { logLevel } from "../config-keys.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { GATEWAY_APP_NAME } from "../gateway-broker.ts";
 import { hardenServer } from "../hardened-process.ts";
 import { addKeyOptions, keyFlags } from "../key-options.ts";
 import { passphraseAsker } from "../local-vault.ts";
-import { openProcessLog } from "../process-log.ts";
+import { processLogStyle } from "../process-log.ts";
 import { untilStopped } from "../until-stopped.ts";
 
 const EXAMPLES = `
@@ -32,7 +32,7 @@ export const upCommand: CliCommand = {
   name: "up",
   summary: "run broker and gateway here, for one person",
   register(command, context) {
-    const keys = [gatewayBind, brokerBind, logLevel];
+    const keys = [gatewayBind, gatewayWorkers, brokerBind, logLevel];
     addKeyOptions(command, keys);
     command
       .option("--config <file>", "read this configuration file over the others")
@@ -46,7 +46,8 @@ type Flags = ReturnType<typeof keyFlags>;
 
 async function up(context: CommandContext, options: UpOptions, flags: Flags): Promise<void> {
   const config = context.loadConfig(flags, options.config);
-  const log = openProcessLog(config, context);
+  const workerLog = processLogStyle(config, context);
+  const log = createLogger(workerLog);
   const { env } = context;
   const offered = environmentKeys(env, openRegistry(config));
   const stopped = untilStopped(context.env);
@@ -64,6 +65,7 @@ async function up(context: CommandContext, options: UpOptions, flags: Flags): Pr
       config,
       env,
       log: log.child({ part: "gateway" }),
+      workerLog,
       credentials: broker.credentials,
       observe: (used) => told.usage.record(used),
       observeLimits: (id, headers) => told.limits.record(id, headers),

@@ -24,6 +24,8 @@ interface Given {
 export interface AdminParts {
   readonly keys: GatewayKeys;
   readonly isOwner: (candidate: string) => boolean;
+  /** Called after each change; the answer waits for it. */
+  readonly onChange?: () => Promise<void>;
 }
 
 /** The administrator's side of an HTTP server. */
@@ -34,17 +36,27 @@ export interface AdminApp {
 }
 
 /** Builds the routes. */
-export function createAdminApp({ keys, isOwner }: AdminParts): AdminApp {
+export function createAdminApp({
+  keys,
+  isOwner,
+  onChange = () => Promise.resolve(),
+}: AdminParts): AdminApp {
   const app = new Hono<Given>();
   app.get("/admin/keys", (c) => c.json({ keys: keys.list() }));
-  app.post("/admin/keys", (c) => {
+  app.post("/admin/keys", async (c) => {
     const { secret, key } = keys.create(readNewKey(c));
+    await onChange();
     return c.json({ secret, ...key }, 201);
   });
   app.get("/admin/keys/:name", (c) => c.json(keys.show(c.req.param("name"))));
-  app.delete("/admin/keys/:name", (c) => c.json(keys.revoke(c.req.param("name"))));
-  app.post("/admin/keys/:name/rotate", (c) => {
+  app.delete("/admin/keys/:name", async (c) => {
+    const revoked = keys.revoke(c.req.param("name"));
+    await onChange();
+    return c.json(revoked);
+  });
+  app.post("/admin/keys/:name/rotate", async (c) => {
     const { secret, key } = keys.rotate(c.req.param("name"));
+    await onChange();
     return c.json({ secret, ...key });
   });
   app.notFound(() => refused(404, "not_found", "There is nothing here but /admin/keys."));

@@ -170,10 +170,28 @@ export class GatewayKeys {
   }
 
   /** Whether a key that was recognised earlier still is one: neither ended nor rotated since. Reads no file. */
-  isCurrent({ id, rotatedAtMs }: Pick<Caller, "id" | "rotatedAtMs">): boolean {
+  isCurrent(caller: Pick<Caller, "id" | "rotatedAtMs">): boolean {
+    return this.current(caller) !== undefined;
+  }
+
+  /** That key as it is now; undefined when it is none any more. Reads no file. */
+  current({ id, rotatedAtMs }: Pick<Caller, "id" | "rotatedAtMs">): VirtualKey | undefined {
     const key = this.#byId.get(id);
-    if (!key || key.rotatedAtMs !== rotatedAtMs) return false;
-    return statusOf(key, this.#nowMs()) === "active";
+    if (!key || key.rotatedAtMs !== rotatedAtMs) return undefined;
+    return statusOf(key, this.#nowMs()) === "active" ? key : undefined;
+  }
+
+  /** The same for a caller that another process has recognised, perhaps before this one has heard of its key. */
+  currentAnew(caller: Pick<Caller, "id" | "rotatedAtMs">): VirtualKey | undefined {
+    const known = this.current(caller);
+    if (known) return known;
+    this.#noticeChanges();
+    return this.current(caller);
+  }
+
+  /** Looks at once for what other processes have changed; when that cannot be told, nobody is let in. */
+  lookAgain(): void {
+    this.#noticeChanges();
   }
 
   // By the whole hash, which says nothing about the secret however long the look-up takes.

@@ -61,6 +61,7 @@ export class KeyAdmission implements Admission {
       requestId: id,
       caller,
       rules,
+      format: format.id,
       model: target.id,
       isStream,
       tokens: tokens.input + tokens.output,

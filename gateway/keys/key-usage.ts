@@ -14,7 +14,7 @@ export interface KeyUsage {
 
 /** Reads the usage of a caller since a time, in ms since the epoch. */
 export type ReadKeyUsage = (
-  caller: Pick<Caller, "id" | "rules">,
+  caller: Pick<Caller, "id" | "rules" | "rotatedAtMs">,
   sinceMs: number,
 ) => KeyUsage | Promise<KeyUsage>;
 

@@ -29,16 +29,32 @@ export interface OpenKeysOptions {
   readonly log: Logger;
 }
 
+type GuardOptions = Omit<OpenKeysOptions, "home" | "ledgerDays" | "nowMs" | "log">;
+
+/** Keys, and what may be done with them. */
+export interface OpenKeys {
+  readonly keys: GatewayKeys;
+  readonly authenticate: Authenticate;
+  readonly policy: Policy;
+  readonly admission: KeyAdmission;
+  stop(): void;
+}
+
+/** Opens gateway.db, with a till that is elsewhere. Throws DatabaseError. */
+export function openKeysBeside(
+  till: Till,
+  { home, ...world }: GuardOptions & { readonly home: string },
+): OpenKeys {
+  const keys = new GatewayKeys(home);
+  keys.watch();
+  return { keys, ...guardedBy(keys, till, world), stop: () => keys.close() };
+}
+
 function guardedBy(
   keys: GatewayKeys,
   till: Till,
-  {
-    catalog,
-    rules,
-    priceOf,
-    isOwner,
-  }: Omit<OpenKeysOptions, "home" | "ledgerDays" | "nowMs" | "log">,
-): { authenticate: Authenticate; policy: Policy; admission: KeyAdmission } {
+  { catalog, rules, priceOf, isOwner }: GuardOptions,
+): Pick<OpenKeys, "authenticate" | "policy" | "admission"> {
   const policy = new Policy(rules, { find: (id) => findModels(catalog, id) });
   const isCurrent = (caller: Caller) => keys.isCurrent(caller);
   return {

@@ -1,6 +1,7 @@
 // Where limits and budgets of keys are taken from. Refuses to know prices and models: what a request may use at most
 // comes with the claim, what it used in the end with the settling.
 
+import type { SpokenFormatId } from "#wire";
 import type { Caller } from "../pipeline/caller.ts";
 import type { KeyAccounts } from "./key-accounts.ts";
 import type { KeyRules } from "./key-rules.ts";
@@ -10,6 +11,8 @@ export interface Claim {
   readonly requestId: string;
   readonly caller: Caller;
   readonly rules: KeyRules;
+  /** Dialect of the caller. */
+  readonly format: SpokenFormatId;
   /** `provider/model`. */
   readonly model: string;
   readonly isStream: boolean;

@@ -51,6 +51,7 @@ export async function startGatewayUnderTest({
     }),
     env: world,
     log: createLogger({ level: "debug", write: (line) => lines.push(line) }),
+    workerLog: { level: "debug", isPretty: false, write: (text) => lines.push(text) },
     credentials,
     observe,
     observeLimits,

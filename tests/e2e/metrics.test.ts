@@ -206,5 +206,7 @@ test("the page names every metric of the gateway, and no other", async () => {
   const served = [...(await metrics()).matchAll(/^# TYPE (gateway_\w+) /gm)].map(
     ([, name = ""]) => name,
   );
-  expect([...named].toSorted()).toEqual(served.toSorted());
+  // Of several processes only; tests/e2e/workers.test.ts reads them.
+  const ofWorkers = ["gateway_worker_exits_total", "gateway_workers"];
+  expect([...named].toSorted()).toEqual([...served, ...ofWorkers].toSorted());
 });

@@ -1,14 +1,14 @@
 // `agent auth-gateway serve`: a gateway on a broker's credentials, until Ctrl-C.
 
 import { environmentKeys, openRegistry } from "#broker";
-import { type Gateway, gatewayBind, gatewayNoAuth, startGateway } from "#gateway";
-import type { Config } from "#platform";
+import { type Gateway, gatewayBind, gatewayNoAuth, gatewayWorkers, startGateway } from "#gateway";
+import { type Config, createLogger } from "#platform";
 import { withBrokerErrors } from "../../broker-errors.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
 import { logLevel } from "../../config-keys.ts";
 import { openGatewayBroker } from "../../gateway-broker.ts";
 import { addKeyOptions, keyFlags } from "../../key-options.ts";
-import { openProcessLog } from "../../process-log.ts";
+import { processLogStyle } from "../../process-log.ts";
 import { unlessStopped, untilStopped } from "../../until-stopped.ts";
 
 interface ServeOptions {
@@ -20,7 +20,7 @@ interface ServeOptions {
 }
 
 const NO_AUTH = "--no-auth";
-const SERVE_KEYS = [gatewayBind, logLevel];
+const SERVE_KEYS = [gatewayBind, gatewayWorkers, logLevel];
 
 const HELP = `
 The broker is the one at auth.broker.url (PARLEY_AUTH_BROKER_URL), else the one on this host. While it is
@@ -52,7 +52,8 @@ async function serveGateway(
   { json }: ServeOptions,
 ): Promise<void> {
   const { env } = context;
-  const log = openProcessLog(config, context);
+  const workerLog = processLogStyle(config, context);
+  const log = createLogger(workerLog);
   const stopped = untilStopped(context.env);
   const broker = await unlessStopped(openGatewayBroker({ config, env, log }), stopped);
   try {
@@ -61,6 +62,7 @@ async function serveGateway(
       config,
       env,
       log,
+      workerLog,
       credentials: broker.vault,
       observe: (request) => broker.usage.record(request),
       observeLimits: (id, headers) => broker.limits.record(id, headers),
