@@ -16,6 +16,8 @@ export class ModelAlias {
   readonly #shown: Buffer;
   /** What stands for the model in this answer: `"model":"…"`, once it has been seen. */
   #written: Buffer | undefined;
+  /** Another model's, which nobody is to look at again in every event. */
+  #other: Buffer | undefined;
 
   constructor({ sent, asked }: { sent: string; asked: string }) {
     this.#sent = sent;
@@ -54,10 +56,13 @@ export class ModelAlias {
 
   #find(lines: Buffer, from: number): Buffer | undefined {
     for (let at = from; at !== -1; at = lines.indexOf(MODEL_KEY, at + 1)) {
+      if (this.#other?.equals(lines.subarray(at, at + this.#other.length))) continue;
       // Both names are ASCII, and in a JSON string the key's quotes would be escaped.
       const text = lines.toString("latin1", at, at + MAX_MEMBER_BYTES);
       const member = /^"model": ?"([^"\\]*)"/.exec(text);
-      if (member?.[1] !== undefined && this.#isOurs(member[1])) return Buffer.from(member[0]);
+      if (member?.[1] === undefined) continue;
+      if (this.#isOurs(member[1])) return Buffer.from(member[0]);
+      this.#other ??= Buffer.from(member[0]);
     }
     return undefined;
   }

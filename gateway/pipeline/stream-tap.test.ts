@@ -185,3 +185,23 @@ test("a credential that an upstream echoes is not passed on, wherever it is cut"
 test("the number of the last Responses event is known, for the error that may follow it", () => {
   expect(run("responses", streams.responses[0], 9).tap.lastSequence).toBe(0);
 });
+
+test.each(['"usage":{', '"usage": {', '"usage" : {'])(
+  "usage that is spelled %s is read",
+  (spelled) => {
+    const nothing = 'data: {"choices":[],"usage":null}\n\ndata: {"choices":[],"usage" : null}\n\n';
+    const counts = '"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}\n\n';
+    const { tap } = run("chat", `${nothing}data: {"choices":[],${spelled}${counts}`, 1_000);
+    expect(tap.usage).toMatchObject({ input: 5, output: 7 });
+  },
+);
+
+test("another model's name stays, and ours behind it is still found, in reads of any size", () => {
+  const other = 'data: {"model":"router/other","choices":[]}\n\n';
+  const ours = 'data: {"model":"m-2026","choices":[]}\n\n';
+  const text = other + other + ours + other + ours;
+  for (const size of [1, 7, other.length, text.length]) {
+    const { text: passed } = run("chat", text, size, { sent: "m", asked: "lab/m" });
+    expect(passed).toBe(text.replaceAll('"m-2026"', '"lab/m"'));
+  }
+});

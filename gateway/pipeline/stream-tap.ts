@@ -13,12 +13,10 @@ export const MAX_TAPPED_LINE_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const COLON = 0x3a;
-const SPACE = 0x20;
-const LETTER_N = 0x6e;
 const EMPTY = Buffer.alloc(0);
 const DONE = "[DONE]";
-const USAGE = Buffer.from('"usage"');
+/** Usage that is an object. OpenAI writes `null` into every chunk but the last, and those lines are not worth finding. */
+const USAGE = toBuffers(['"usage":{', '"usage": {', '"usage" :']);
 const SEQUENCE = Buffer.from('"sequence_number":');
 const SEQUENCE_BYTES = 40;
 
@@ -152,7 +150,7 @@ export class StreamTap {
 
   #read(lines: Buffer): void {
     const done = new Set<number>();
-    this.#readLinesWith(USAGE, lines, done);
+    for (const marker of USAGE) this.#readLinesWith(marker, lines, done);
     for (const marker of MARKERS[this.#format.id]) this.#readLinesWith(marker, lines, done);
     this.#endsInBlankLine = endsInBlankLine(lines);
     if (this.#format.id !== "responses") return;
@@ -164,11 +162,6 @@ export class StreamTap {
     let at = lines.indexOf(marker);
     while (at !== -1) {
       const after = at + marker.length;
-      // OpenAI says so in nearly every line: it is not even worth knowing where the line begins.
-      if (marker === USAGE && isNull(lines, after)) {
-        at = lines.indexOf(marker, after);
-        continue;
-      }
       const start = lines.lastIndexOf(NEWLINE, at) + 1;
       const newline = lines.indexOf(NEWLINE, after);
       const end = newline === -1 ? lines.length : newline;
@@ -236,11 +229,4 @@ function endsInBlankLine(lines: Buffer): boolean {
   }
   // What comes here is whole lines, so a lone line end is a blank line.
   return newlines > 1 || (newlines === 1 && end === 0);
-}
-
-/** True when what follows the key is null, as OpenAI writes it into every chunk but the last. */
-function isNull(bytes: Buffer, after: number): boolean {
-  let at = after;
-  while (bytes[at] === SPACE || bytes[at] === COLON) at += 1;
-  return bytes[at] === LETTER_N;
 }
