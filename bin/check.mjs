@@ -12,6 +12,7 @@ const bun = findBun();
 const tool = (name) => join(root, "node_modules", name);
 const gates = [
   ["types", ["check", "--no-script"]],
+  ["types in the browser", ["check", "--no-script", "-p", "gateway/dash/page"]],
   ["format", ["fmt", "--check", "--no-script"]],
   ["lint, layers, cycles", ["--bun", tool("oxlint/bin/oxlint"), "--deny-warnings"]],
   ["dead code", ["--bun", tool("knip/bin/knip-bun.js"), "--no-progress"]],

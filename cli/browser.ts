@@ -9,7 +9,8 @@ export function openBrowser(url: string, env: Environment): boolean {
   return true;
 }
 
-async function visit(url: string): Promise<void> {
+/** Resolves once the browser was asked, for a command that ends then; never rejects. */
+export async function visit(url: string): Promise<void> {
   try {
     const { default: open } = await import("open");
     const child = await open(url);
@@ -19,7 +20,13 @@ async function visit(url: string): Promise<void> {
   }
 }
 
-function hasDisplay({ DISPLAY, WAYLAND_DISPLAY, SSH_CONNECTION, SSH_TTY }: Environment): boolean {
+/** True where a browser would have a screen to open on. */
+export function hasDisplay({
+  DISPLAY,
+  WAYLAND_DISPLAY,
+  SSH_CONNECTION,
+  SSH_TTY,
+}: Environment): boolean {
   if (process.platform !== "linux") return !SSH_CONNECTION && !SSH_TTY;
   return Boolean(DISPLAY ?? WAYLAND_DISPLAY);
 }

@@ -2,6 +2,7 @@
 // command reads the settings, and most run no gateway.
 
 import { type Environment, homeDirectory } from "#platform";
+import type { DashPass } from "./dash/dash-passes.ts";
 import type { GatewayKeys } from "./keys/gateway-keys.ts";
 import type { UsageGroup, UsageSum } from "./ledger/usage-sums.ts";
 import type { AccessLogReader } from "./observability/access-log-file.ts";
@@ -53,6 +54,17 @@ export async function upstreamIds(
 export async function readAccessLog(env: Environment): Promise<AccessLogReader | undefined> {
   const file = await import("./observability/access-log-file.ts");
   return file.readAccessLog(env);
+}
+
+/** Makes a link's secret for /dash, which works once and soon. Rejects with DatabaseError. */
+export async function makeDashLink(env: Environment): Promise<DashPass> {
+  const { DashPasses } = await import("./dash/dash-passes.ts");
+  const passes = new DashPasses(homeDirectory(env));
+  try {
+    return passes.makeLink();
+  } finally {
+    passes.close();
+  }
 }
 
 /** Opens the keys of this home; close them. Rejects with DatabaseError. */

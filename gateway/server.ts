@@ -8,8 +8,9 @@ import { GatewayError } from "./errors.ts";
 import { errorResponse } from "./error-response.ts";
 import type { CallerFormat, Format } from "./formats/format.ts";
 import { formats } from "./formats/index.ts";
+import type { Dash } from "./dash/dash.ts";
 import { openRoutes } from "./http/open-routes.ts";
-import { describeRoute, matchesPath, type Call, type Route } from "./http/route.ts";
+import { describeRoute, matchesPath, type Call, type Place, type Route } from "./http/route.ts";
 import { gatewayRoutes, type RouteParts } from "./http/routes.ts";
 import type { Authenticate, Caller } from "./pipeline/caller.ts";
 import { KEY_HEADER, ownCredential } from "./pipeline/own-credential.ts";
@@ -18,6 +19,7 @@ import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
 /** What the server is built from. */
 export interface ServerParts extends RouteParts {
   readonly authenticate: Authenticate;
+  readonly dash: Dash;
   /** Who a caller without a key of ours is; absent where such a one is refused. */
   readonly stranger?: Caller;
 }
@@ -73,7 +75,8 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
       return refuse(error, format, requestId);
     }
   };
-  for (const { method, path, answer } of openRoutes) app.on(method, path, () => answer());
+  const open = [...openRoutes, ...parts.dash.routes()];
+  for (const { method, path, answer } of open) app.on(method, path, (c) => answer(c.req.raw));
   for (const route of routes) {
     const { method, path, format } = route;
     const answer = (call: Call) => route.answer(call);
@@ -84,7 +87,7 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
     });
   }
   // A catch-all route would make Hono compose two handlers for every request.
-  app.notFound((c) => guarded(c, callerDialect(c), () => refuseRoute(c, routes)));
+  app.notFound((c) => guarded(c, callerDialect(c), () => refuseRoute(c, [...routes, ...open])));
   return {
     admit: (request) => {
       if (whoIs(request)) return undefined;
@@ -98,8 +101,10 @@ export function createGatewayApp(parts: ServerParts): GatewayApp {
 
 /** A path this server does not have. */
 class UnknownRoute extends GatewayError {
-  constructor(asked: string, routes: readonly Route[]) {
-    const served = [...routes, ...openRoutes].map(describeRoute).join(", ");
+  constructor(asked: string, routes: readonly Place[]) {
+    // What belongs to a page is found from the page.
+    const named = routes.filter(({ path }) => !path.startsWith("/dash/"));
+    const served = named.map(describeRoute).join(", ");
     const message = `No route: ${asked}. This gateway serves ${served}.`;
     super({ kind: "not_found", message, code: "not_found" });
   }
@@ -119,8 +124,8 @@ class WrongMethod extends GatewayError {
   }
 }
 
-function refuseRoute({ req }: GatewayContext, routes: readonly Route[]): never {
-  const here = [...routes, ...openRoutes].filter((route) => matchesPath(route, req.path));
+function refuseRoute({ req }: GatewayContext, routes: readonly Place[]): never {
+  const here = routes.filter((route) => matchesPath(route, req.path));
   const allow = [...new Set(here.map(({ method }) => method))].join(", ");
   if (allow !== "") throw new WrongMethod(req, allow);
   throw new UnknownRoute(`${req.method} ${req.path}`, routes);

@@ -41,6 +41,7 @@ import {
   gatewayWebSocket,
 } from "./continuation/responses-config.ts";
 import { CredentialCheck } from "./credentials/credential-check.ts";
+import { Dash, DASH_PAGES } from "./dash/dash.ts";
 import { GATEWAY_TOKEN_PREFIX, gatewayTokenPath } from "./gateway-token.ts";
 import {
   gatewayAdminBind,
@@ -192,8 +193,11 @@ export async function serve(
     idleTimeoutMs: config.get(gatewayIdleTimeoutMs),
   };
   const checked = { providers: all, leases, outbound, limits, newId, nowMs, log };
+  const home = homeDirectory(env);
+  const dash = new Dash({ home, isOwner, isOpen, nowMs });
   const app = createGatewayApp({
     ...state,
+    dash,
     catalog,
     router: routing.router,
     observers: [routing.observe, ...observation.observers],
@@ -224,6 +228,7 @@ export async function serve(
       fetch: app.fetch,
       hasToken: !isOpen,
       ...(isOpen && { [unauthenticated]: true as const }),
+      pages: DASH_PAGES,
       maxBodyBytes: config.get(gatewayMaxBodyBytes),
       unpacksBodies: true,
       allowedOrigins: config.get(gatewayCorsOrigins),
@@ -246,6 +251,7 @@ export async function serve(
     providers: all.filter(isUsable).map((provider) => provider.id),
     stop: async () => {
       await server.stop();
+      dash.stop();
       await state.stop();
       tokenizer.stop();
     },

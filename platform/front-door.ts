@@ -51,6 +51,8 @@ export interface FrontDoorOptions {
   readonly idleSeconds?: number;
   /** Web pages that may call and read the answers, by origin; without any, only the server's own. */
   readonly allowedOrigins?: readonly string[];
+  /** Paths that a link on any site may open in a tab of its own. */
+  readonly pages?: readonly string[];
   /** Takes WebSockets, within these limits. */
   readonly sockets?: SocketLimits;
   /** Looks at a request before its body is read; an answer here is the answer, and the body stays unread. */
@@ -92,7 +94,8 @@ export class FrontDoor {
 
   /** Lets in who calls by one of these names; undefined is any single one. */
   open(allowedHosts: ReadonlySet<string> | undefined): void {
-    this.#guard = { allowedHosts, allowedOrigins: new Set(this.#options.allowedOrigins) };
+    const { allowedOrigins, pages } = this.#options;
+    this.#guard = { allowedHosts, allowedOrigins: new Set(allowedOrigins), pages: new Set(pages) };
   }
 
   /** Refuses everybody from now on. */

@@ -45,6 +45,38 @@ describe("a server on loopback accepts", () => {
   });
 });
 
+describe("a page that holds nothing by itself", () => {
+  const options: GuardOptions = { ...LOOPBACK, pages: new Set(["/page"]) };
+  const tab = {
+    host: HOST,
+    "sec-fetch-site": "cross-site",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "document",
+  };
+  const open = (headers: Record<string, string>, { method = "GET", path = "/page" } = {}) =>
+    guardRequest({ method, headers: new Headers(headers), url: `http://${HOST}${path}` }, options)
+      ?.code;
+
+  test("may be opened in a tab by a link on another site", () => {
+    expect(open(tab)).toBeUndefined();
+    expect(open(tab, { path: "/page?x=1" })).toBeUndefined();
+  });
+
+  test("may not be embedded, fetched or posted to from there, nor called by another name", () => {
+    expect(open({ ...tab, "sec-fetch-dest": "iframe" })).toBe("cross_site_refused");
+    expect(open({ ...tab, "sec-fetch-mode": "no-cors" })).toBe("cross_site_refused");
+    expect(open(tab, { method: "POST" })).toBe("cross_site_refused");
+    expect(open({ ...tab, origin: "https://evil.example" })).toBe("origin_refused");
+    expect(open({ ...tab, host: "evil.example:4000" })).toBe("host_refused");
+  });
+
+  test("opens no other path", () => {
+    for (const path of ["/", "/page/", "/page/data", "//page", "/x/page"]) {
+      expect(open(tab, { path })).toBe("cross_site_refused");
+    }
+  });
+});
+
 test("a Host without port is accepted where the scheme implies it", () => {
   expect(loopbackHosts(443, { scheme: "https" }).has("localhost")).toBe(true);
   expect(loopbackHosts(80, { scheme: "https" }).has("localhost")).toBe(false);

@@ -19,6 +19,8 @@ export interface GuardOptions {
   readonly allowedHosts: ReadonlySet<string> | undefined;
   /** Origins besides the server's own, exactly as a browser sends them: `https://app.example`. */
   readonly allowedOrigins?: ReadonlySet<string>;
+  /** Paths that a link on any site, or in a file, may open in a tab of its own: pages that hold nothing by themselves. */
+  readonly pages?: ReadonlySet<string>;
 }
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -57,16 +59,17 @@ export function listedHosts(names: readonly string[], port: number): ReadonlySet
 
 /** The reason to refuse a request, or undefined when it may pass. Pure: looks at method and headers only. */
 export function guardRequest(
-  request: Pick<Request, "method" | "headers">,
-  { allowedHosts, allowedOrigins }: GuardOptions,
+  request: Pick<Request, "method" | "headers"> & { readonly url?: string },
+  options: GuardOptions,
 ): GuardRefusal | undefined {
   if (!METHODS.has(request.method)) {
     return refusal(405, "method_refused", "This method is not supported.");
   }
   const host = request.headers.get("host")?.toLowerCase() ?? "";
   if (host === "") return refusal(400, "host_missing", "The Host header is missing.");
+  const { allowedHosts } = options;
   // A name on the list is one host already.
-  if (allowedHosts?.has(host)) return guardOrigin(request.headers, host, allowedOrigins);
+  if (allowedHosts?.has(host)) return guardOrigin(request, host, options);
   if (!SINGLE_HOST.test(host)) {
     return refusal(400, "host_refused", "The Host header must hold exactly one host and port.");
   }
@@ -74,14 +77,15 @@ export function guardRequest(
     const names = [...allowedHosts].join(", ");
     return refusal(403, "host_refused", `This server answers only to the Host ${names}.`);
   }
-  return guardOrigin(request.headers, host, allowedOrigins);
+  return guardOrigin(request, host, options);
 }
 
 function guardOrigin(
-  headers: Headers,
+  request: Parameters<typeof guardRequest>[0],
   host: string,
-  allowedOrigins: ReadonlySet<string> | undefined,
+  { allowedOrigins, pages }: GuardOptions,
 ): GuardRefusal | undefined {
+  const { headers } = request;
   const origin = headers.get("origin");
   if (origin !== null) {
     const isOwn = origin === `http://${host}` || origin === `https://${host}`;
@@ -91,7 +95,19 @@ function guardOrigin(
   // A browser leaves Origin out of navigations, images and scripts, but then says where they come from.
   const site = headers.get("sec-fetch-site");
   if (site === null || site === "none" || site === "same-origin") return undefined;
+  if (pages && opensPage(request, pages)) return undefined;
   return refusal(403, "cross_site_refused", "Requests from other web sites are not allowed.");
+}
+
+/** A tab that goes to a page: nothing embeds it, and what it is shown no other site can read. */
+function opensPage(
+  { method, headers, url = "" }: Parameters<typeof guardRequest>[0],
+  pages: ReadonlySet<string>,
+): boolean {
+  if (method !== "GET" || headers.get("sec-fetch-mode") !== "navigate") return false;
+  if (headers.get("sec-fetch-dest") !== "document") return false;
+  const path = URL.parse(url)?.pathname;
+  return path !== undefined && pages.has(path);
 }
 
 function refusal(status: GuardRefusal["status"], code: GuardCode, reason: string): GuardRefusal {

@@ -30,7 +30,7 @@ export const commands: readonly ListedCommand[] = [
   },
   {
     name: "usage",
-    summary: "what is left of each account; --by key, model or day what was used",
+    summary: "what is left of each account; --by key, model or day what was used; --open draws it",
     load: async () => (await import("./usage.ts")).usageCommand,
   },
   {

@@ -10,6 +10,7 @@ import { withBrokerErrors } from "../broker-errors.ts";
 import { CliError, EXIT_CODES } from "../cli-error.ts";
 import type { CliCommand, CommandContext } from "../command.ts";
 import { usageCsv, usageTable } from "../gateway-usage.ts";
+import { openDash } from "../dash-link.ts";
 import { parseStretch } from "../moment.ts";
 import { isColorful } from "../terminal.ts";
 import { usageScreen } from "../usage-screen.ts";
@@ -22,6 +23,7 @@ interface UsageOptions {
   readonly since?: string;
   readonly until?: string;
   readonly csv?: boolean;
+  readonly open?: boolean;
 }
 
 const DEFAULT_SINCE = "30d";
@@ -29,7 +31,7 @@ const DEFAULT_SINCE = "30d";
 /** `agent usage`. */
 export const usageCommand: CliCommand = {
   name: "usage",
-  summary: "what is left of each account; --by key, model or day what was used",
+  summary: "what is left of each account; --by key, model or day what was used; --open draws it",
   register(command, context) {
     command
       .option("--provider <id>", "this provider only")
@@ -52,6 +54,7 @@ export const usageCommand: CliCommand = {
           "json",
         ),
       )
+      .option("--open", "a link to the gateway's page of plots, opened where there is a screen")
       .option("--json", "print JSON")
       .addHelpText(
         "after",
@@ -59,6 +62,7 @@ export const usageCommand: CliCommand = {
       )
       .action((options: UsageOptions) => {
         refuseIdleOptions(options);
+        if (options.open) return openDash(context, options);
         return options.by === undefined
           ? withBrokerErrors(() => showUsage(context, options))
           : showSums(context, options.by, options);
@@ -68,19 +72,24 @@ export const usageCommand: CliCommand = {
 
 /** An option that would do nothing is a mistake somebody should hear of. */
 function refuseIdleOptions(options: UsageOptions): void {
-  const idle =
-    options.by === undefined
-      ? (["since", "until", "csv"] as const)
-      : (["provider", "config"] as const);
-  const given = idle.find((name) => options[name] !== undefined);
+  const { names, hint } = idleOptions(options);
+  const given = names.find((name) => options[name] !== undefined);
   if (given === undefined) return;
-  throw new CliError("option_without_use", `--${given} does nothing here`, {
-    exitCode: EXIT_CODES.usage,
-    hint:
-      options.by === undefined
-        ? `It goes with --by key, model, account or day.`
-        : "With --by the ledger of this host is read, and no broker is asked.",
-  });
+  const message = `--${given} does nothing here`;
+  throw new CliError("option_without_use", message, { exitCode: EXIT_CODES.usage, hint });
+}
+
+function idleOptions({ by, open }: UsageOptions): {
+  names: readonly (keyof UsageOptions)[];
+  hint: string;
+} {
+  const names = ["since", "until", "csv"] as const;
+  if (open) {
+    return { names: ["by", "provider", ...names], hint: "The page has its own controls for that." };
+  }
+  if (by === undefined) return { names, hint: "It goes with --by key, model, account or day." };
+  const hint = "With --by the ledger of this host is read, and no broker is asked.";
+  return { names: ["provider", "config"], hint };
 }
 
 async function showUsage(context: CommandContext, options: UsageOptions): Promise<void> {

@@ -23,7 +23,7 @@ export interface Call {
 }
 
 /** Where a route is. */
-interface Place {
+export interface Place {
   readonly method: "GET" | "POST" | "DELETE";
   /** As Hono writes it: `/v1/models/:id{.+}` takes slashes too. */
   readonly path: string;
@@ -31,7 +31,7 @@ interface Place {
 
 /** Answers anybody, without a key. */
 export interface OpenRoute extends Place {
-  answer(): Response;
+  answer(request: Request): Response | Promise<Response>;
 }
 
 /** Answers callers with a key. Throws GatewayError, which becomes an answer in the caller's dialect. */

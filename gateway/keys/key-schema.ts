@@ -1,4 +1,4 @@
-// The table of gateway.db as numbered migrations.
+// The tables of gateway.db as numbered migrations: keys, and what lets a browser look at /dash.
 
 import type { Migration } from "#platform";
 
@@ -21,6 +21,15 @@ export const KEY_MIGRATIONS: readonly Migration[] = [
       ) STRICT;
 
       CREATE UNIQUE INDEX virtual_keys_living_name ON virtual_keys (name) WHERE revoked_at_ms IS NULL;
+    `,
+  },
+  {
+    version: 2,
+    sql: `
+      CREATE TABLE dash_passes (
+        hash BLOB PRIMARY KEY,
+        expires_at_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
     `,
   },
 ];

@@ -26,7 +26,8 @@ export interface UsageSum {
   readonly unpriced: number;
 }
 
-const EXPRESSIONS: Readonly<Record<UsageGroup, string>> = {
+/** How each group is named, in SQL. */
+export const GROUP_EXPRESSIONS: Readonly<Record<UsageGroup, string>> = {
   // A name may be taken again after its key was revoked.
   key: "key_name || CASE key_id WHEN 'owner' THEN '' ELSE ' (' || key_id || ')' END",
   model: "coalesce(provider || '/' || model, 'none')",
@@ -50,7 +51,7 @@ export function usageSums(
 ): UsageSum[] {
   return database
     .prepare<{ sinceMs: number; untilMs: number; keyId: string | null }, UsageSum>(
-      `SELECT ${EXPRESSIONS[by]} AS "group", count(*) AS requests,
+      `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", count(*) AS requests,
          sum(outcome = 'refused') AS refused,
          coalesce(sum(input), 0) AS input, coalesce(sum(cache_read), 0) AS cacheRead,
          coalesce(sum(cache_write), 0) AS cacheWrite, coalesce(sum(output), 0) AS output,
