@@ -52,6 +52,15 @@ describe("freeform tools", () => {
     });
   });
 
+  test("have their grammar named as lost where only the description tells of it", () => {
+    const path = "tools[0]";
+    const given = request([{ ...applyPatch, path }]);
+    expect(adapt(given).losses.toString()).toStartWith("tools[0].format=");
+    expect(adapt(given, "responses").losses.toString()).toBe("");
+    const { grammar: _, ...plain } = applyPatch;
+    expect(adapt(request([plain])).losses.toString()).toBe("");
+  });
+
   test("come back as freeform calls with the raw text, streamed and whole", () => {
     const adapted = adapt(request([applyPatch]));
     const expected = {

@@ -54,6 +54,7 @@ export function adaptTools(
   const hasNamespaces = upstream.format === "responses";
   const names = new ToolNames({ hasFreeform, hasNamespaces, start: LEGAL_START[upstream.format] });
   const tools = kept.map((tool) => names.adapt(tool));
+  if (!hasFreeform) nameGrammars(kept, losses);
   const turns = request.turns.map((turn) => ({
     ...turn,
     parts: turn.parts.map((part) => names.adaptPart(part)),
@@ -65,6 +66,14 @@ export function adaptTools(
     restoreEvents: (emit) => (names.isIdentity ? emit : restoreEvents(names, emit)),
     restoreReply: (reply) => (names.isIdentity ? reply : restoreReply(names, reply)),
   };
+}
+
+/** A grammar that only the description tells of binds no model. */
+function nameGrammars(tools: readonly Tool[], losses: Losses): void {
+  for (const tool of tools) {
+    if (tool.kind !== "freeform" || !tool.grammar) continue;
+    losses.add(`${tool.path ?? "tools"}.format`, "the grammar is told, not enforced");
+  }
 }
 
 function keepsTool(

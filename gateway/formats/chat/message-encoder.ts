@@ -43,7 +43,8 @@ function serverToolText({ type, raw, path }: ServerToolPart, target: Target): st
   const input = [raw["input"], raw["action"]].find(isJsonObject);
   const query = typeof input?.["query"] === "string" ? `: ${input["query"]}` : "";
   const count = Array.isArray(raw["content"]) ? ` → ${raw["content"].length} results` : "";
-  return `[server tool ${type}${query}${count}]`;
+  const name = typeof raw["name"] === "string" ? raw["name"] : type;
+  return `[server tool ${name}${query}${count}]`;
 }
 
 function reasoningFields(parts: readonly Part[], target: Target): JsonObject {
@@ -238,8 +239,8 @@ export function encodeMessages(request: ConversationRequest, target: Target): Js
     const start = index;
     while (index < turns.length && (turns[index]?.role === "assistant") === isAssistant) index += 1;
     const run = turns.slice(start, index);
-    if (run.some(({ phase }) => phase !== undefined)) {
-      target.losses.add("phase", "no place in Chat Completions");
+    for (const { phase, path = "messages" } of run) {
+      if (phase !== undefined) target.losses.add(`${path}.phase`, "no place in Chat Completions");
     }
     if (isAssistant) {
       for (const { parts, name } of assistantRuns(run)) {

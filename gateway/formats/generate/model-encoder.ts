@@ -67,7 +67,9 @@ function encodeServerTool(part: ServerToolPart, target: Target): JsonObject {
   target.losses.add(part.path ?? part.type, "a provider-run tool, told as text");
   const action = [part.raw.action, part.raw.input].find(isJsonObject) ?? part.raw;
   const query = typeof action.query === "string" ? `: ${action.query}` : "";
-  return { text: `[server tool ${part.type}${query}]` };
+  const { name, content } = part.raw;
+  const count = Array.isArray(content) ? ` → ${content.length} results` : "";
+  return { text: `[server tool ${typeof name === "string" ? name : part.type}${query}${count}]` };
 }
 
 class ModelParts {

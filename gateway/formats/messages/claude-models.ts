@@ -12,6 +12,10 @@ export interface ModelAbilities {
   readonly hasXhighEffort: boolean;
   /** `temperature` and `top_p` in one request are an error. */
   readonly takesOneOfTemperatureAndTopP: boolean;
+  /** `role: "system"` behind a turn of the user's; known of Opus alone. */
+  readonly hasSystemTurns: boolean;
+  /** JSON of a given schema; older models answer 400. */
+  readonly hasSchemas: boolean;
   /** `temperature`, `top_p` and `top_k` other than the default are an error. */
   readonly refusesSampling: boolean;
 }
@@ -33,6 +37,8 @@ export function modelAbilities(model: string): ModelAbilities {
     hasAdaptiveThinking: version >= 406,
     alwaysThinks: version > 0 && /fable|mythos/i.test(model),
     hasXhighEffort: version >= 407,
+    hasSystemTurns: version >= 408 && version < Number.MAX_SAFE_INTEGER && /opus/i.test(model),
+    hasSchemas: version === 0 || version >= 401,
     takesOneOfTemperatureAndTopP: version >= 401,
     refusesSampling: version >= 407,
   };

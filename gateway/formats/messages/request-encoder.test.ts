@@ -12,6 +12,12 @@ const tool = { kind: "function", name: "f", schema: {} } as const;
 const call: Part = { kind: "toolCall", id: "c1", name: "f", arguments: '{"a":1}' };
 const result: Part = { kind: "toolResult", id: "c1", parts: [{ kind: "text", text: "ok" }] };
 
+const say = (role: Turn["role"], text: string, path: string): Turn => ({
+  role,
+  parts: [{ kind: "text", text }],
+  path,
+});
+
 function encode(
   fields: Partial<ConversationRequest>,
   {
@@ -336,4 +342,56 @@ describe("parameters", () => {
     expect(error).toBeInstanceOf(InvalidRequest);
     expect(error).toMatchObject({ failure: { param } });
   });
+});
+
+describe("instructions in mid-conversation, for a model that takes them", () => {
+  const model = "claude-opus-4-8";
+  const rolesOf = (...turns: Turn[]) => {
+    const { body, losses } = encode({ turns }, { model });
+    const messages = body.messages as { role: string; content: JsonObject[] }[];
+    return { roles: messages.map(({ role, content }) => `${role} ${content.length}`), losses };
+  };
+
+  test("stay instructions behind the user, at the end and before the assistant, several as one", () => {
+    const { roles, losses } = rolesOf(
+      say("user", "a", "0"),
+      say("system", "s", "1"),
+      say("assistant", "b", "2"),
+      say("user", "c", "3"),
+      say("system", "s", "4"),
+      say("system", "t", "5"),
+    );
+    expect(roles).toEqual(["user 1", "system 1", "assistant 1", "user 1", "system 2"]);
+    expect(losses).not.toContain("role");
+  });
+
+  test("are reminders elsewhere, each named: behind the assistant, or before the user", () => {
+    const behind = [say("user", "a", "0"), say("assistant", "b", "1"), say("system", "s", "2")];
+    expect(rolesOf(...behind, say("user", "c", "3")).roles).toEqual([
+      "user 1",
+      "assistant 1",
+      "user 2",
+    ]);
+    const before = [say("user", "a", "0"), say("system", "s", "1"), say("system", "t", "2")];
+    const { roles, losses } = rolesOf(...before, say("user", "c", "3"));
+    expect(roles).toEqual(["user 4"]);
+    expect(losses).toContain("1.role=");
+    expect(losses).toContain("2.role=");
+  });
+
+  test("of a model that is not known to take them, they are reminders", () => {
+    const turns = [user, say("system", "s", "1")];
+    for (const other of ["claude-opus-4-7", "claude-sonnet-5", "claude-opus-latest", "glm-5"]) {
+      expect(encode({ turns }, { model: other }).losses).toContain("1.role=");
+    }
+  });
+});
+
+test("a schema for a model that knows none is refused with its path", () => {
+  const output = { kind: "json_schema", schema: { type: "object" } } as const;
+  const asked = { output, paths: { output: "response_format" } };
+  expect(() => encode(asked, { model: "claude-sonnet-4-0" })).toThrow("response_format");
+  for (const model of ["claude-sonnet-4-5", "claude-opus-4-1-20250805", "kimi-k3"]) {
+    expect(encode(asked, { model }).body).toHaveProperty("output_config");
+  }
 });

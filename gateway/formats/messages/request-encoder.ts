@@ -113,8 +113,15 @@ function encodeStopSequences(request: ConversationRequest): JsonObject {
   return stop.length > 0 ? { stop_sequences: [...stop] } : {};
 }
 
-function encodeOutput(request: ConversationRequest, effort: string | undefined): JsonObject {
+function encodeOutput(
+  request: ConversationRequest,
+  { model }: Target,
+  effort: string | undefined,
+): JsonObject {
   const { output } = request;
+  if (output?.kind === "json_schema" && !modelAbilities(model).hasSchemas) {
+    throw new UnsupportedParameter(pathOf(request, "output"), "the model knows no JSON schemas");
+  }
   if (output?.kind === "json_object") {
     throw new UnsupportedParameter(
       pathOf(request, "output"),
@@ -173,7 +180,7 @@ export function encodeRequest(asked: ConversationRequest, target: Target): JsonO
     messages,
     ...encodeTools(request, target),
     ...(thinking && { thinking }),
-    ...encodeOutput(request, effort),
+    ...encodeOutput(request, target, effort),
     ...encodeSampling(request, target, isThinking),
     ...encodeStopSequences(request),
     ...encodeServiceTier(request),

@@ -1,10 +1,11 @@
-// Tools and tool_choice of a Messages request → canonical. Typed and server tools keep their raw form:
-// whether another dialect can stand in for them is the pipeline's decision, not this one's.
+// Tools and tool_choice of a Messages request → canonical. What the caller runs becomes a function; server tools keep
+// their raw form: whether another dialect can stand in for them is the pipeline's decision, not this one's.
 
 import type { JsonObject, Tool, ToolChoice } from "#wire";
 import { z } from "zod";
 import { InvalidRequest, UnsupportedParameter } from "../../errors.ts";
 import { AnyObject, Ignored, parseAt, type Place } from "./body-fields.ts";
+import { clientTool } from "./client-tools.ts";
 
 const FunctionTool = z.object({
   name: z.string().min(1),
@@ -29,7 +30,14 @@ const Choice = z.object({
 export function decodeTool(tool: JsonObject, place: Place): Tool {
   const { path, losses } = place;
   if (typeof tool.type === "string" && tool.type !== "custom") {
-    return { kind: "hosted", format: "messages", type: tool.type, raw: tool, path };
+    const hosted = {
+      kind: "hosted",
+      format: "messages",
+      type: tool.type,
+      raw: tool,
+      path,
+    } as const;
+    return clientTool(tool.type, tool, path) ?? hosted;
   }
   const { name, description, input_schema, strict, allowed_callers, defer_loading } = parseAt(
     FunctionTool,

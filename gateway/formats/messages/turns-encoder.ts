@@ -1,13 +1,15 @@
 // Turns → `messages`: roles alternate, the first is the user's, and in a user message the results of
-// the assistant's calls come before everything else. Refuses a conversation that nobody began.
+// the assistant's calls come before everything else. Instructions in mid-conversation stay where they are, as such
+// where the model takes them there. Refuses a conversation that nobody began.
 
 import type { JsonObject, Turn } from "#wire";
 import { InvalidRequest } from "../../errors.ts";
 import type { Target } from "../format.ts";
+import { modelAbilities } from "./claude-models.ts";
 import { encodePart } from "./content-encoder.ts";
 
 interface Message {
-  readonly role: "user" | "assistant";
+  readonly role: "user" | "assistant" | "system";
   readonly path: string;
   readonly blocks: JsonObject[];
 }
@@ -25,9 +27,35 @@ function encodeTurn(turn: Turn, target: Target): Message {
   const blocks = turn.parts
     .map((part) => encodePart(part, target))
     .filter((block) => block !== undefined);
-  if (turn.role !== "system") return { role: turn.role, path, blocks };
-  target.losses.add(`${path}.role`, "system in mid-conversation is a user reminder");
-  return { role: "user", path, blocks: blocks.map(asReminder) };
+  return { role: turn.role, path, blocks };
+}
+
+function merge(messages: readonly Message[]): Message[] {
+  const merged: Message[] = [];
+  for (const message of messages) {
+    const last = merged.at(-1);
+    if (last?.role === message.role) last.blocks.push(...message.blocks);
+    else merged.push({ ...message, blocks: [...message.blocks] });
+  }
+  return merged;
+}
+
+/** Where the API takes instructions, several as one: behind the user, and before the assistant or at the end. */
+function isSystemPlace(messages: readonly Message[], position: number): boolean {
+  const isOther = ({ role }: Message) => role !== "system";
+  const before = messages.slice(0, position).findLast(isOther);
+  const behind = messages.slice(position).find(isOther);
+  return before?.role === "user" && (behind?.role ?? "assistant") === "assistant";
+}
+
+function withReminders(messages: readonly Message[], target: Target): Message[] {
+  const { hasSystemTurns } = modelAbilities(target.model);
+  return messages.map((message, position) => {
+    const { role, path, blocks } = message;
+    if (role !== "system" || (hasSystemTurns && isSystemPlace(messages, position))) return message;
+    target.losses.add(`${path}.role`, "system in mid-conversation is a user reminder");
+    return { role: "user", path, blocks: blocks.map(asReminder) };
+  });
 }
 
 function resultsFirst(blocks: readonly JsonObject[]): JsonObject[] {
@@ -48,14 +76,10 @@ function trimPrefill(messages: JsonObject[], target: Target): void {
 
 /** The messages of a request. Throws InvalidRequest when there is none, or the first is an answer. */
 export function encodeTurns(turns: readonly Turn[], target: Target): JsonObject[] {
-  const merged: Message[] = [];
-  for (const turn of turns) {
-    const message = encodeTurn(turn, target);
-    const last = merged.at(-1);
-    if (message.blocks.length === 0) continue;
-    if (last?.role === message.role) last.blocks.push(...message.blocks);
-    else merged.push(message);
-  }
+  const whole = turns
+    .map((turn) => encodeTurn(turn, target))
+    .filter(({ blocks }) => blocks.length > 0);
+  const merged = merge(withReminders(whole, target));
   const first = merged[0];
   if (!first) {
     throw new InvalidRequest("at least one user message with content is needed", {
