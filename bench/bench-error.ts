@@ -14,4 +14,10 @@ export class BenchError extends Error {
 
 /** Stable words for the reasons. */
 export type BenchErrorCode =
-  "bad_option" | "interrupted" | "no_proc" | "child_ended" | "child_silent" | "bad_answer";
+  | "bad_option"
+  | "interrupted"
+  | "no_proc"
+  | "not_here"
+  | "child_ended"
+  | "child_silent"
+  | "bad_answer";

@@ -77,6 +77,11 @@ export class Child {
     }
   }
 
+  /** Reads and forgets what it prints from now on. */
+  async ignoreOutput(): Promise<void> {
+    while ((await this.#chunks.next()).done !== true) continue;
+  }
+
   /** Asks it to end (stdin closed, SIGTERM), then makes it. */
   async stop(): Promise<void> {
     await this.#process.stdin.end();

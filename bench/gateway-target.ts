@@ -6,17 +6,27 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { Child } from "./child.ts";
 import { dialectIds, MODEL, type DialectId } from "./dialects.ts";
-import type { Target, Workplace } from "./target.ts";
+import { MANY_REQUESTS, type Target, type Workplace } from "./target.ts";
 
 const Ready = z.object({ gateway: z.object({ url: z.url(), key: z.string() }) });
 
 const mainPath = join(dirname(import.meta.dir), "cli", "main.ts");
 
-/** Starts broker and gateway in front of `upstreamUrl`; `profileFolder` receives a CPU profile at the end. */
+/** One arrangement of the gateway. */
+export interface GatewayOptions {
+  /** Its name in the tables. */
+  readonly id: string;
+  /** Arguments of `agent up` besides those every arrangement has. */
+  readonly args?: readonly string[];
+  /** Receives a CPU profile at the end. */
+  readonly profileFolder?: string | undefined;
+}
+
+/** Starts broker and gateway in front of `upstreamUrl`. */
 export async function startGatewayTarget(
   upstreamUrl: string,
   place: Workplace,
-  { profileFolder }: { profileFolder?: string | undefined } = {},
+  { id, args = [], profileFolder }: GatewayOptions,
 ): Promise<Target> {
   const home = join(place.folder, "home");
   mkdirSync(home, { mode: 0o700 });
@@ -30,20 +40,22 @@ export async function startGatewayTarget(
     [process.execPath, ...profiling, mainPath, "up", "--json", "--config", configPath].concat(
       ["--gateway-bind", anyPort],
       ["--broker-bind", anyPort],
+      args,
     ),
     {
-      name: "the gateway",
-      env: { ...place.env, HOME: home, PARLEY_HOME: home, BUN_CONFIG_MAX_HTTP_REQUESTS: "65336" },
+      name: id,
+      env: { ...place.env, HOME: home, PARLEY_HOME: home, ...MANY_REQUESTS },
       stderrPath: join(place.folder, "gateway.stderr"),
     },
   );
   const { gateway } = Ready.parse(await child.receive());
   return {
-    id: "gateway",
+    id,
     url: gateway.url,
     key: gateway.key,
     process: child,
     modelOf: (upstream) => `${providerOf(upstream)}/${MODEL}`,
+    serves: () => true,
     stop: () => child.stop(),
   };
 }

@@ -6,23 +6,16 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { environment } from "#platform";
 import { BenchError, type BenchErrorCode } from "./bench-error.ts";
-import type { Child } from "./child.ts";
-import { startGatewayTarget } from "./gateway-target.ts";
-import { lanesOf, measure } from "./measure.ts";
-import { startHaproxy } from "./haproxy.ts";
-import { startNginx } from "./nginx.ts";
+import { MockControl } from "./mock/report.ts";
 import { HELP, parseOptions, type BenchOptions } from "./options.ts";
+import type { Bench, PartReport } from "./parts/part.ts";
 import { writePerformancePage } from "./performance-page.ts";
 import { memoryMib, requireProc } from "./process-cost.ts";
-import { memoryTable, scenarioTable, verdictLines, type Memory } from "./report.ts";
-import { judge, summarize, type Row, type Verdict } from "./summary.ts";
-import { startBare, startMock, startScript, type Target, type Workplace } from "./target.ts";
-
-interface Figures {
-  readonly rows: readonly Row[];
-  readonly memory: readonly Memory[];
-  readonly verdicts: readonly Verdict[];
-}
+import { absenceLines, memoryTable, type Memory } from "./report.ts";
+import { startersFor } from "./starters.ts";
+import { TargetPool } from "./target-pool.ts";
+import { startMock, startScript, type Target, type Workplace } from "./target.ts";
+import { verdictLines } from "./verdict.ts";
 
 const printed: string[] = [];
 
@@ -49,15 +42,39 @@ async function run(
   const load = startScript("load-generator.ts", [], place);
   cleanup.defer(() => load.stop());
   await load.receive();
-  const targets = await startTargets(place, cleanup, options);
-  printHead(targets, options);
-  const figures = await measureAll(targets, load, options);
-  print(memoryTable(figures.memory) + verdictLines(figures.verdicts));
+  const { child, direct } = await startMock(place);
+  cleanup.defer(direct.stop);
+  const pool = new TargetPool(startersFor(options), { direct, place, cleanup });
+  const bench = { pool, load, mock: new MockControl(child), pace: options };
+  printHead(options);
+  const reports = await runParts(bench, options);
+  const verdicts = reports.flatMap((report) => report.verdicts);
+  print(absenceLines(pool.absent) + verdictLines(verdicts));
   print(`load average at the end ${loadAverage()}\n`);
   if (options.writesDocs) writePerformancePage(printed.join(""));
   if (options.jsonPath !== undefined) {
-    writeFileSync(options.jsonPath, `${JSON.stringify(figures, null, 2)}\n`);
+    const parts = reports.map(({ id, rows }) => ({ id, rows }));
+    const absent = Object.fromEntries(pool.absent);
+    writeFileSync(options.jsonPath, `${JSON.stringify({ parts, verdicts, absent }, null, 2)}\n`);
   }
+}
+
+interface NamedReport extends PartReport {
+  readonly id: string;
+}
+
+async function runParts(bench: Bench, { parts }: BenchOptions): Promise<readonly NamedReport[]> {
+  const reports: NamedReport[] = [];
+  const beganAtMs = performance.now();
+  for (const [index, { id, run }] of parts.entries()) {
+    const elapsedS = Math.round((performance.now() - beganAtMs) / 1_000);
+    process.stderr.write(`${index + 1} of ${parts.length}: ${id} (${elapsedS} s so far)\n`);
+    const report = await run(bench);
+    print(report.text);
+    reports.push({ ...report, id });
+  }
+  if (bench.pool.hasShared) print(memoryTable(memoryOf(await bench.pool.shared())));
+  return reports;
 }
 
 // Without this a Ctrl-C would leave the servers and the folder behind.
@@ -69,33 +86,10 @@ function interruption(): Promise<never> {
   });
 }
 
-async function startTargets(
-  place: Workplace,
-  cleanup: AsyncDisposableStack,
-  { profileFolder }: BenchOptions,
-): Promise<readonly Target[]> {
-  const started: Target[] = [];
-  const keep = (target: Target | undefined) => {
-    if (!target) return;
-    cleanup.defer(target.stop);
-    started.push(target);
-  };
-  const mock = await startMock(place);
-  keep(mock);
-  keep(await startNginx(mock.url, place));
-  keep(await startHaproxy(mock.url, place));
-  keep(await startBare(mock.url, place));
-  keep(await startGatewayTarget(mock.url, place, { profileFolder }));
-  return started;
-}
-
-function printHead(targets: readonly Target[], { rounds, windowMs }: BenchOptions): void {
-  const names = targets.map(({ id }) => id).join(", ");
-  const hasNginx = targets.some(({ id }) => id === "nginx");
+function printHead({ rounds, windowMs }: BenchOptions): void {
   const machine = `Bun ${Bun.version}, ${cpus().length} cores, ${cpus()[0]?.model.trim()}`;
   print(`${machine}; load average ${loadAverage()}\n`);
-  print(`${rounds} rounds of ${windowMs} ms; ${names}\n`);
-  if (!hasNginx) print("nginx is not on PATH: its ratios are left out\n");
+  print(`${rounds} rounds of ${windowMs} ms\n`);
 }
 
 // Of the last minute; about 0 before a run that can be trusted.
@@ -103,33 +97,12 @@ function loadAverage(): string {
   return (loadavg()[0] ?? Number.NaN).toFixed(1);
 }
 
-async function measureAll(
-  targets: readonly Target[],
-  load: Child,
-  options: BenchOptions,
-): Promise<Figures> {
-  const idle = memoryOf(targets);
-  const rows: Row[] = [];
-  const verdicts: Verdict[] = [];
-  for (const scenario of options.scenarios) {
-    const measured = summarize(await measure(lanesOf(scenario, targets), load, options));
-    print(scenarioTable(scenario, measured));
-    rows.push(...measured);
-    const verdict = judge(scenario, measured);
-    if (verdict) verdicts.push(verdict);
-  }
-  const memory = memoryOf(targets).map(({ target, peak }, index) => ({
-    target,
-    idleMib: idle[index]?.now ?? Number.NaN,
-    peakMib: peak,
-  }));
-  return { rows, memory, verdicts };
-}
-
-function memoryOf(targets: readonly Target[]) {
-  return targets.flatMap(({ id, process: child }) =>
-    child ? [{ target: id, ...memoryMib(child.pid) }] : [],
-  );
+function memoryOf(targets: readonly Target[]): readonly Memory[] {
+  return targets.flatMap(({ id, process: child }) => {
+    if (!child) return [];
+    const { now, peak } = memoryMib(child.pid);
+    return [{ target: id, nowMib: now, peakMib: peak }];
+  });
 }
 
 const EXIT_CODES: Partial<Record<BenchErrorCode, number>> = { bad_option: 2, interrupted: 130 };

@@ -3,7 +3,7 @@
 import { BenchError } from "./bench-error.ts";
 import type { Child } from "./child.ts";
 
-/** How long a program may take to listen. */
+/** How long a program may take to listen, unless it is known to take longer. */
 export const LISTEN_MS = 5_000;
 
 const POLL_MS = 20;
@@ -16,9 +16,13 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Resolves when `child` listens on `port`. Throws BenchError when it ends, or takes longer than LISTEN_MS. */
-export async function waitForPort(port: number, child: Child): Promise<void> {
-  const givenUpAtMs = performance.now() + LISTEN_MS;
+/** Resolves when `child` listens on `port`. Throws BenchError when it ends, or takes longer than `timeoutMs`. */
+export async function waitForPort(
+  port: number,
+  child: Child,
+  { timeoutMs = LISTEN_MS }: { timeoutMs?: number } = {},
+): Promise<void> {
+  const givenUpAtMs = performance.now() + timeoutMs;
   while (performance.now() < givenUpAtMs) {
     child.requireRunning();
     if (await accepts(port)) return;

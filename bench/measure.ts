@@ -5,12 +5,13 @@ import { BenchError } from "./bench-error.ts";
 import type { Child } from "./child.ts";
 import { LoadResult } from "./load-job.ts";
 import { cpuSeconds } from "./process-cost.ts";
-import type { Pair, Scenario } from "./scenarios.ts";
+import type { Pair } from "./pair.ts";
+import type { Scenario } from "./scenarios.ts";
 import type { Target } from "./target.ts";
-import { requestOf } from "./workload.ts";
+import { requestOf, type Workload } from "./workload.ts";
 
 /**
- * Milliseconds a lane of the gateway runs before the first round. Shorter, and the figure is the compiler's: the same
+ * Milliseconds a lane of a gateway runs before the first round. Shorter, and the figure is the compiler's: the same
  * lane cost twice as much in a run's first seconds as later in it.
  */
 export const GATEWAY_WARM_UP_MS = 2_500;
@@ -27,8 +28,10 @@ export interface Lane {
 
 /** One lane in one round. */
 export interface Sample extends LoadResult {
-  /** CPU of the target's process over the run; absent for direct. */
+  /** CPU of the target's process over what was counted; absent for direct. */
   readonly cpuSeconds?: number;
+  /** What that CPU was spent on: requests, or deltas of paced streams. */
+  readonly cpuUnits: number;
 }
 
 /** A lane and its samples, one per round. */
@@ -43,57 +46,83 @@ export interface Pace {
   readonly windowMs: number;
 }
 
-/** The lanes of a scenario; a reference beside the gateway's lanes of its format. */
+/** The lanes of a scenario; a reference beside the gateways' lanes of its format. */
 export function lanesOf(scenario: Scenario, targets: readonly Target[]): readonly Lane[] {
-  const subjects = targets.filter(({ id }) => id === "gateway");
-  const references = targets.filter(({ id }) => id !== "gateway");
-  const involved = scenario.pairs.flatMap(({ client, upstream }) => [client, upstream]);
-  return [...new Set(involved)].flatMap((id) => [
-    ...references.map((target) => ({ scenario, target, pair: { client: id, upstream: id } })),
-    ...subjects.flatMap((target) =>
-      scenario.pairs
-        .filter(({ client }) => client === id)
-        .map((pair) => ({ scenario, target, pair })),
-    ),
-  ]);
+  const { pairs } = scenario;
+  const involved = new Set(pairs.flatMap(({ client, upstream }) => [client, upstream]));
+  return [...involved].flatMap((id) =>
+    targets.flatMap((target) => {
+      const { serves } = target;
+      const done = serves
+        ? pairs.filter((pair) => pair.client === id && serves(pair))
+        : [{ client: id, upstream: id }];
+      return done.map((pair) => ({ scenario, target, pair }));
+    }),
+  );
 }
 
-/** Measures every lane once per round, the order turned around in every second one. */
+/** Takes one sample of a lane. */
+export type Take = (lane: Lane) => Promise<Sample>;
+
+/** Takes a sample of every lane once per round, the order turned around in every second one. */
+export async function inRounds(
+  lanes: readonly Lane[],
+  rounds: number,
+  take: Take,
+): Promise<readonly Measurement[]> {
+  const measurements = lanes.map((lane) => ({ lane, samples: Array.of<Sample>() }));
+  for (let round = 0; round < rounds; round += 1) {
+    // Whatever slows the machine for a while shall not always hit the same lane.
+    const order = round % 2 === 0 ? measurements : measurements.toReversed();
+    for (const { lane, samples } of order) samples.push(await take(lane));
+  }
+  return measurements;
+}
+
+/** Measures every lane in a closed loop. */
 export async function measure(
   lanes: readonly Lane[],
   load: Child,
   { rounds, windowMs }: Pace,
 ): Promise<readonly Measurement[]> {
-  for (const lane of lanes) await runLane(lane, load, warmUpMs(lane));
-  const measurements = lanes.map((lane) => ({ lane, samples: Array.of<Sample>() }));
-  for (let round = 0; round < rounds; round += 1) {
-    // Whatever slows the machine for a while shall not always hit the same lane.
-    const order = round % 2 === 0 ? measurements : measurements.toReversed();
-    for (const { lane, samples } of order) samples.push(await runLane(lane, load, windowMs));
-  }
-  return measurements;
+  for (const lane of lanes) await warmUp(lane, lane.scenario.workload, load);
+  return await inRounds(lanes, rounds, (lane) =>
+    closedLoop(lane, lane.scenario.workload, {
+      load,
+      durationMs: windowMs * (lane.scenario.windows ?? 1),
+    }),
+  );
 }
 
-function warmUpMs({ target }: Lane): number {
-  return target.id === "gateway" ? GATEWAY_WARM_UP_MS : REFERENCE_WARM_UP_MS;
+/** Runs a lane with `workload` until its code is compiled. */
+export async function warmUp(lane: Lane, workload: Workload, load: Child): Promise<void> {
+  const durationMs = lane.target.serves ? GATEWAY_WARM_UP_MS : REFERENCE_WARM_UP_MS;
+  await closedLoop(lane, workload, { load, durationMs });
 }
 
-async function runLane(lane: Lane, load: Child, durationMs: number): Promise<Sample> {
-  const { scenario, target, pair } = lane;
-  const request = requestOf(scenario.shape, pair.client, {
-    model: target.modelOf(pair.upstream),
-    key: target.key,
-  });
+async function closedLoop(
+  { scenario, target, pair }: Lane,
+  workload: Workload,
+  { load, durationMs }: { load: Child; durationMs: number },
+): Promise<Sample> {
   const before = await costOf(target);
-  load.send({ url: target.url, connections: scenario.connections, durationMs, ...request });
+  load.send({
+    kind: "closed-loop",
+    connections: scenario.connections,
+    durationMs,
+    ...requestOf(workload, target, pair),
+  });
   const result = LoadResult.parse(await load.receive());
   const after = await costOf(target);
-  return before === undefined || after === undefined
-    ? result
-    : { ...result, cpuSeconds: after - before };
+  return {
+    ...result,
+    cpuUnits: result.delivered,
+    ...(before !== undefined && after !== undefined && { cpuSeconds: after - before }),
+  };
 }
 
-async function costOf({ process: child }: Target): Promise<number | undefined> {
+/** CPU seconds of a target so far; undefined for direct. */
+export async function costOf({ process: child }: Target): Promise<number | undefined> {
   if (!child) return undefined;
   try {
     return cpuSeconds(child.pid);

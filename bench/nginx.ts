@@ -1,22 +1,19 @@
 // nginx as a reference, where it is installed: one worker, no buffering, kept-alive upstream connections,
 // everything it writes inside the bench's own folder.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BenchError } from "./bench-error.ts";
 import { Child } from "./child.ts";
 import { MODEL } from "./dialects.ts";
 import { freePort, waitForPort } from "./listening.ts";
 import type { Target, Workplace } from "./target.ts";
 
-/** Starts nginx in front of `upstreamUrl`; undefined where there is none on PATH. */
-export async function startNginx(
-  upstreamUrl: string,
-  place: Workplace,
-): Promise<Target | undefined> {
+/** Starts nginx in front of `upstreamUrl`. Throws BenchError (`not_here`) where there is none on PATH. */
+export async function startNginx(upstreamUrl: string, place: Workplace): Promise<Target> {
   const program = Bun.which("nginx", { PATH: place.env["PATH"] ?? "" });
-  if (program === null) return undefined;
-  const folder = join(place.folder, "nginx");
-  mkdirSync(folder);
+  if (program === null) throw new BenchError("not_here", "nginx is not on PATH");
+  const { folder } = place;
   const port = await freePort();
   const configPath = join(folder, "nginx.conf");
   writeFileSync(configPath, configOf({ folder, port, upstream: new URL(upstreamUrl).host }));
@@ -25,7 +22,8 @@ export async function startNginx(
   const child = new Child(command, { name: "nginx", env: place.env, stderrPath });
   await waitForPort(port, child);
   const url = `http://127.0.0.1:${port}`;
-  return { id: "nginx", url, process: child, modelOf: () => MODEL, stop: () => child.stop() };
+  const stop = () => child.stop();
+  return { id: "nginx", url, process: child, modelOf: () => MODEL, stop };
 }
 
 function configOf(at: { folder: string; port: number; upstream: string }): string {

@@ -2,21 +2,29 @@
 
 import { expect, test } from "bun:test";
 import { DEFAULT_ROUNDS, parseOptions } from "./options.ts";
-import { scenarios } from "./scenarios.ts";
+import { parts } from "./parts/index.ts";
 
 test("without options everything runs", () => {
-  expect(parseOptions([])).toMatchObject({ rounds: DEFAULT_ROUNDS, scenarios, isHelp: false });
+  const options = parseOptions([]);
+  expect(options).toMatchObject({ rounds: DEFAULT_ROUNDS, parts, isHelp: false });
+  expect(options.peersFolder).toBeUndefined();
 });
 
 test("scenarios can be chosen", () => {
-  const { scenarios: chosen } = parseOptions(["--scenario", "translate", "--scenario", "json"]);
-  expect(chosen.map(({ id }) => id)).toEqual(["translate", "json"]);
+  const { parts: chosen } = parseOptions(["--scenario", "abort", "--scenario", "json"]);
+  expect(chosen.map(({ id }) => id)).toEqual(["abort", "json"]);
 });
 
 test.each([
   [["--rounds", "0"], '--rounds: expected a whole number above 0, not "0"'],
   [["--scenario", "sse"], 'there is no "sse"; there are json, json-one'],
+  [["--peers", "bench/peers"], "--peers: choose a folder outside"],
   [["--fast"], "--fast"],
 ])("%p is refused with the reason", (args, reason) => {
   expect(() => parseOptions(args)).toThrow(reason);
+});
+
+test("every part has a name of its own", () => {
+  const ids = parts.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
 });

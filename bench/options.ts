@@ -1,8 +1,10 @@
 // The command line of the bench. Refuses what it does not know, with the list of what there is.
 
+import { dirname, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { BenchError } from "./bench-error.ts";
-import { scenarios, type Scenario } from "./scenarios.ts";
+import { parts } from "./parts/index.ts";
+import type { Part } from "./parts/part.ts";
 
 /** Rounds of a default run; three are the fewest that have a middle. */
 export const DEFAULT_ROUNDS = 3;
@@ -14,7 +16,9 @@ export const DEFAULT_WINDOW_MS = 400;
 export interface BenchOptions {
   readonly rounds: number;
   readonly windowMs: number;
-  readonly scenarios: readonly Scenario[];
+  readonly parts: readonly Part[];
+  /** Where the peers are, or will be installed; without it they are left out. */
+  readonly peersFolder?: string;
   readonly jsonPath?: string;
   readonly profileFolder?: string;
   /** Writes what is printed to docs/performance.md as well. */
@@ -26,9 +30,12 @@ export interface BenchOptions {
 export const HELP = `Usage: npm run bench -- [options]
 
 Measures the gateway beside nginx and HAProxy (where installed) and a bare Bun pass-through, in one run.
-About three minutes.
+About ten minutes; with peers, twenty-five.
 
-  --scenario <id>    run only this one; may be repeated (${scenarios.map(({ id }) => id).join(", ")})
+  --scenario <id>    run only this one; may be repeated:
+${listed(parts)}
+  --peers <dir>      measure other gateways too, installed into this folder from npm (1.5 GB, not inside the
+                     repository) and kept there for the next run
   --rounds <n>       rounds per lane, medians are taken over them (default ${DEFAULT_ROUNDS})
   --window-ms <n>    milliseconds per lane and round (default ${DEFAULT_WINDOW_MS})
   --json <file>      write every figure to a file
@@ -46,7 +53,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   return {
     rounds: positive("--rounds", values.rounds, DEFAULT_ROUNDS),
     windowMs: positive("--window-ms", values["window-ms"], DEFAULT_WINDOW_MS),
-    scenarios: chosen(values.scenario),
+    parts: chosen(values.scenario),
+    ...(values.peers !== undefined && { peersFolder: outside(values.peers) }),
     ...(json !== undefined && { jsonPath: json }),
     ...(profile !== undefined && { profileFolder: profile }),
     writesDocs: values["write-docs"] === true,
@@ -62,6 +70,7 @@ function parse(args: readonly string[]) {
         rounds: { type: "string" },
         "window-ms": { type: "string" },
         scenario: { type: "string", multiple: true },
+        peers: { type: "string" },
         json: { type: "string" },
         profile: { type: "string" },
         "write-docs": { type: "boolean" },
@@ -81,12 +90,29 @@ function positive(name: string, text: string | undefined, fallback: number): num
   throw new BenchError("bad_option", `${name}: expected a whole number above 0, not "${text}"`);
 }
 
-function chosen(ids: readonly string[] | undefined): readonly Scenario[] {
-  if (ids === undefined) return scenarios;
+function chosen(ids: readonly string[] | undefined): readonly Part[] {
+  if (ids === undefined) return parts;
   return ids.map((id) => {
-    const found = scenarios.find((scenario) => scenario.id === id);
+    const found = parts.find((part) => part.id === id);
     if (found) return found;
-    const known = scenarios.map((scenario) => scenario.id).join(", ");
+    const known = parts.map((part) => part.id).join(", ");
     throw new BenchError("bad_option", `--scenario: there is no "${id}"; there are ${known}`);
   });
+}
+
+// Hundreds of foreign packages would be found by every tool that walks the repository.
+function outside(folder: string): string {
+  const path = resolve(folder);
+  const repository = dirname(import.meta.dir);
+  if (!relative(repository, path).startsWith("..")) {
+    throw new BenchError("bad_option", `--peers: choose a folder outside ${repository}`);
+  }
+  return path;
+}
+
+function listed(all: readonly Part[]): string {
+  const width = Math.max(...all.map(({ id }) => id.length));
+  return all
+    .map(({ id, title }) => `                       ${id.padEnd(width)}  ${title}`)
+    .join("\n");
 }

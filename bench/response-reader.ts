@@ -7,6 +7,8 @@ import { BenchError } from "./bench-error.ts";
 /** A whole answer; `body` is a view into the reader and holds only until the next push. */
 export interface Answer {
   readonly status: number;
+  /** Status line and headers. */
+  readonly head: string;
   readonly body: Buffer;
 }
 
@@ -16,8 +18,9 @@ const FIRST_CAPACITY_BYTES = 256 * 1024;
 
 /** One connection's incoming bytes. */
 export class ResponseReader {
-  #bytes = Buffer.allocUnsafe(FIRST_CAPACITY_BYTES);
+  #bytes: Buffer;
   #length = 0;
+  #head = "";
   #status = 0;
   /** Where the body begins; 0 while the head is incomplete. */
   #bodyStart = 0;
@@ -25,6 +28,15 @@ export class ResponseReader {
   #bodyEnd = 0;
   /** Where the next chunk's size line begins; undefined when the length is known. */
   #nextChunk: number | undefined;
+
+  constructor(firstCapacityBytes = FIRST_CAPACITY_BYTES) {
+    this.#bytes = Buffer.allocUnsafe(firstCapacityBytes);
+  }
+
+  /** Of the answer being read, once its head is whole. */
+  get status(): number {
+    return this.#status;
+  }
 
   /** True once the first byte of the body is here. */
   get hasBody(): boolean {
@@ -39,6 +51,7 @@ export class ResponseReader {
     if (!isWhole) return undefined;
     const answer = {
       status: this.#status,
+      head: this.#head,
       body: this.#bytes.subarray(this.#bodyStart, this.#bodyEnd),
     };
     this.#length = 0;
@@ -67,6 +80,7 @@ export class ResponseReader {
     const end = this.#find(HEAD_END, 0);
     if (end === -1) return false;
     const head = this.#bytes.toString("latin1", 0, end);
+    this.#head = head;
     this.#status = Number(head.slice(9, 12));
     this.#bodyStart = end + HEAD_END.length;
     this.#bodyEnd = this.#bodyStart;

@@ -10,6 +10,11 @@ export interface Writable {
 export class SocketWriter {
   #rest: Uint8Array | undefined;
 
+  /** True while bytes wait for `drain`. */
+  get isWaiting(): boolean {
+    return this.#rest !== undefined;
+  }
+
   /** Sends `bytes` after whatever still waits. */
   write(socket: Writable, bytes: Uint8Array): void {
     if (this.#rest) {

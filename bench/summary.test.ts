@@ -2,28 +2,44 @@
 
 import { expect, test } from "bun:test";
 import type { Measurement, Sample } from "./measure.ts";
-import type { Pair, Scenario } from "./scenarios.ts";
+import type { Pair } from "./pair.ts";
+import type { Scenario } from "./scenarios.ts";
 import { judge, summarize } from "./summary.ts";
-import type { TargetId } from "./target.ts";
+import type { Target } from "./target.ts";
+import { streamed } from "./workload.ts";
 
 const scenario: Scenario = {
   id: "translate",
   title: "a test",
-  shape: "stream",
+  workload: streamed({ kind: "burst", deltas: 200 }),
   connections: 1,
   pairs: [{ client: "messages", upstream: "chat" }],
-  targetRatio: 2.2,
+  aims: { translatedRatio: 2.2 },
 };
 
-function sample(cpuSeconds: number, { failed = 0, p50 = 1 } = {}): Sample {
+function sample(cpuSeconds: number, { failed = 0, p50 = 1, cpuUnits = 1_000 } = {}): Sample {
   const quantiles = { p50, p99: p50 };
   const times = { firstByteMs: quantiles, totalMs: quantiles };
-  return { delivered: 1_000, failed, elapsedMs: 500, cpuSeconds, ...times };
+  return { delivered: 1_000, failed, elapsedMs: 500, cpuSeconds, cpuUnits, ...times };
 }
 
-function measurement(id: TargetId, pair: Pair, samples: readonly Sample[]): Measurement {
-  const target = { id, url: "", modelOf: () => "", stop: async () => {} };
-  return { lane: { scenario, target, pair }, samples };
+// What counts as costly is what has a process; no figure here reads it.
+const child = Object.create(null);
+
+function measurement(
+  id: string,
+  pair: Pair,
+  samples: readonly Sample[],
+  of: Scenario = scenario,
+): Measurement {
+  const target: Target = {
+    id,
+    url: "",
+    ...(id !== "direct" && { process: child }),
+    modelOf: () => "",
+    stop: async () => {},
+  };
+  return { lane: { scenario: of, target, pair }, samples };
 }
 
 const toChat = { client: "messages", upstream: "chat" } as const;
@@ -42,7 +58,7 @@ test("a translating lane is compared with the mean of both formats, round by rou
   expect(row?.cpuSecondsPer1k).toBeCloseTo(0.42);
   expect(row?.cpuUsPerDelta).toBeCloseTo(2.1);
   expect(row?.ratioToNginx).toBeUndefined();
-  expect(judge(scenario, rows)).toMatchObject({ hasPassed: true });
+  expect(judge(scenario, rows)).toMatchObject([{ hasPassed: true }]);
 });
 
 test("added latency is what direct does not have", () => {
@@ -61,10 +77,22 @@ test("a lane that lost answers misses its aim, however cheap it was", () => {
     measurement("bare", messages, [sample(0.3)]),
     measurement("gateway", toChat, [sample(0.1, { failed: 1 })]),
   ]);
-  expect(judge(scenario, rows)).toMatchObject({ hasPassed: false });
+  expect(judge(scenario, rows)).toMatchObject([{ hasPassed: false }]);
 });
 
 test("without a reference there is no pass", () => {
   const rows = summarize([measurement("gateway", toChat, [sample(0.1)])]);
-  expect(judge(scenario, rows)).toMatchObject({ hasPassed: false });
+  expect(judge(scenario, rows)).toMatchObject([{ hasPassed: false }]);
+});
+
+test("of open streams CPU is counted per delta, and their time is nobody's figure", () => {
+  const open: Scenario = { ...scenario, id: "paced", isOpen: true, aims: { sameRatio: 1.5 } };
+  const rows = summarize([
+    measurement("bare", chat, [sample(0.2, { cpuUnits: 10_000 })], open),
+    measurement("gateway", chat, [sample(0.25, { cpuUnits: 10_000 })], open),
+  ]);
+  expect(rows[1]?.cpuUsPerDelta).toBeCloseTo(25);
+  expect(rows[1]?.cpuSecondsPer1k).toBeUndefined();
+  expect(rows[1]?.p50Ms).toBeUndefined();
+  expect(judge(open, rows)).toMatchObject([{ value: 1.25, hasPassed: true }]);
 });
