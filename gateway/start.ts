@@ -32,6 +32,7 @@ import {
   gatewaySimulator,
   providersKey,
 } from "./config.ts";
+import { ReasoningMemory } from "./continuation/reasoning-memory.ts";
 import { ResponseStore } from "./continuation/response-store.ts";
 import {
   gatewayResponseStore,
@@ -209,6 +210,7 @@ export async function serve(
     ...(observation.beginTrace && { beginTrace: observation.beginTrace }),
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
+    reasoning: new ReasoningMemory({ nowMs }),
     countText: tokenizer.count,
     hasSockets: config.get(gatewayWebSocket),
     newId,

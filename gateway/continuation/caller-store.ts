@@ -9,6 +9,8 @@ export interface CallerStoreLimits {
   readonly maxBytes: number;
   /** How long an entry lives after it was put. */
   readonly ttlMs: number;
+  /** True when its time begins anew whenever it is asked for. */
+  readonly isProlonged?: boolean;
 }
 
 /** How often what has ended is looked for, where nobody asks for it, in ms. */
@@ -51,8 +53,10 @@ export class CallerStore<V> {
     const held = this.#parts.get(callerId)?.entries.get(id);
     if (!held) return undefined;
     this.#remove(callerId, id);
-    if (held.endsAtMs <= this.#nowMs()) return undefined;
-    this.#add(callerId, id, held);
+    const nowMs = this.#nowMs();
+    if (held.endsAtMs <= nowMs) return undefined;
+    const { isProlonged, ttlMs } = this.#limits;
+    this.#add(callerId, id, isProlonged ? { ...held, endsAtMs: nowMs + ttlMs } : held);
     return held.value;
   }
 

@@ -6,11 +6,14 @@ import { JsonScanError, readJson, scanJson, type JsonScan } from "#platform";
 import {
   isJsonObject,
   parseJson,
+  type ConversationRequest,
   type FailureKind,
   type Json,
   type JsonObject,
+  type ReplyPart,
   type Usage,
 } from "#wire";
+import type { ReasoningMemory } from "../continuation/reasoning-memory.ts";
 import { GatewayError, InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { CallerFormat, Format, ReplyContext, UpstreamFormat } from "../formats/format.ts";
 import { formats, upstreamFormats } from "../formats/index.ts";
@@ -43,6 +46,8 @@ export interface PipelineParts extends DispatchParts, StreamParts {
   readonly admission: Admission;
   readonly policy: Pick<Policy, "apply">;
   readonly hostedTools: "drop" | "reject";
+  /** Reasoning that Chat clients will not hand back; absent where none is remembered. */
+  readonly reasoning?: ReasoningMemory;
   readonly newId: () => string;
   readonly nowMs: () => number;
   /** Told of each request once, when it is over. */
@@ -299,11 +304,13 @@ function streamParts(context: Context) {
 async function translated(context: Context): Promise<Response> {
   const { bytes, asked, isStrict, isUnsealed, target, to, lease, maxCalls, exchange, parts } =
     context;
+  const { restore, onParts } = remembering(context);
   const translation = translateRequest(readBody(bytes), exchange.format, to, {
     target,
     hostedTools: parts.hostedTools,
     isStrict,
     isUnsealed,
+    restore,
   });
   const lost = translation.losses.toString();
   if (lost !== "") exchange.log.debug("lossy translation", { requestId: exchange.id, lost });
@@ -327,10 +334,22 @@ async function translated(context: Context): Promise<Response> {
     reply: replyContext(context, translation),
     secret: lease.key,
     conceal: concealerOf(target.provider),
+    onParts,
   };
   return asked.isStream
     ? translateStream(answered, onEnd(context), parts)
     : translateReply(answered, onEnd(context));
+}
+
+/** What goes between two turns of a caller whose dialect has no place for sealed reasoning that all clients know. */
+function remembering({ exchange, target, parts: { reasoning } }: Context) {
+  if (!reasoning || exchange.format.id !== "chat") return {};
+  const callerId = exchange.caller.id;
+  const whose = { callerId, providerId: target.provider.id };
+  return {
+    restore: (request: ConversationRequest) => reasoning.restore(request, whose),
+    onParts: (parts: readonly ReplyPart[]) => reasoning.keep(callerId, parts),
+  };
 }
 
 /** The body as JSON. Throws InvalidRequest for what is no object. */

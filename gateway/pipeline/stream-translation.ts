@@ -3,13 +3,14 @@
 
 import { createParser, type ParseError } from "eventsource-parser";
 import { redact } from "#platform";
-import type { EmitReplyEvent, Failure, ReplyEvent, Usage } from "#wire";
+import type { EmitReplyEvent, Failure, ReplyEvent, ReplyPart, Usage } from "#wire";
 import type {
   CallerFormat,
   ReplyContext,
   UpstreamContext,
   UpstreamFormat,
 } from "../formats/format.ts";
+import { ReplyRecorder } from "../continuation/reply-recorder.ts";
 import { LOSSY_HEADER } from "../formats/losses.ts";
 import { RepeatedDelta } from "./repeated-delta.ts";
 import { ESTIMATED, estimateUsage, USAGE_HEADER } from "./usage-estimate.ts";
@@ -48,6 +49,8 @@ interface TranslationOptions {
   readonly secret?: string;
   /** Takes out of a failure what no caller may see. */
   readonly conceal?: (text: string) => string;
+  /** Told what a memory of reasoning needs, once the answer is whole. */
+  readonly onParts?: ((parts: readonly ReplyPart[]) => void) | undefined;
   /** Length of the request, for an estimate where the upstream reports no usage. */
   readonly inputChars?: number;
 }
@@ -68,6 +71,8 @@ class Translation implements StreamTranslation {
   readonly #secret: string;
   readonly #conceal: (text: string) => string;
   readonly #repeated = new RepeatedDelta();
+  readonly #onParts: TranslationOptions["onParts"];
+  readonly #recorder: ReplyRecorder | undefined;
   /** What the decoder made of the event at hand. */
   readonly #emitted: ReplyEvent[] = [];
   #isInCall = false;
@@ -89,6 +94,8 @@ class Translation implements StreamTranslation {
       conceal = redact,
       inputChars = 0,
     } = options;
+    this.#onParts = options.onParts;
+    this.#recorder = options.onParts && new ReplyRecorder();
     this.#secret = secret;
     this.#conceal = conceal;
     this.#reply = reply;
@@ -163,12 +170,14 @@ class Translation implements StreamTranslation {
         return this.#fail(event.failure);
       case "delta":
         this.#outputChars += event.text.length;
+        if (this.#recorder?.isOpen) this.#recorder.delta(event.text);
         break;
       case "start":
       case "ping":
         break;
       default:
         this.hasBegun = true;
+        this.#recorder?.take(event);
     }
     this.#out += this.#encoder.encode(event);
   }
@@ -183,6 +192,7 @@ class Translation implements StreamTranslation {
 
   #finish(event: Extract<ReplyEvent, { type: "finish" }>): void {
     this.isOver = true;
+    if (this.#recorder) this.#onParts?.(this.#recorder.parts);
     this.usage =
       event.usage ??
       estimateUsage({ inputChars: this.#inputChars, outputChars: this.#outputChars });

@@ -8,6 +8,7 @@ import {
   type ConversationRequest,
   type Json,
   type JsonObject,
+  type ReplyPart,
 } from "#wire";
 import { InvalidRequest, UpstreamFailed } from "../errors.ts";
 import type { CallerFormat, Quirks, ReplyContext, UpstreamFormat } from "../formats/format.ts";
@@ -51,6 +52,8 @@ interface TranslateOptions {
   readonly isStrict: boolean;
   /** Whether it goes without any reasoning, because the account cannot read it. */
   readonly isUnsealed?: boolean | undefined;
+  /** Puts back what the caller's dialect makes callers forget. */
+  readonly restore?: ((request: ConversationRequest) => ConversationRequest) | undefined;
 }
 
 /** Decodes, fits and encodes a request. Throws InvalidRequest naming the path of what cannot cross. */
@@ -58,10 +61,11 @@ export function translateRequest(
   body: JsonObject,
   from: CallerFormat,
   to: UpstreamFormat,
-  { target, hostedTools, isStrict, isUnsealed }: TranslateOptions,
+  { target, hostedTools, isStrict, isUnsealed, restore }: TranslateOptions,
 ): Translation {
   const losses = new Losses();
-  const request = from.decodeRequest(body, { losses });
+  const decoded = from.decodeRequest(body, { losses });
+  const request = restore ? restore(decoded) : decoded;
   checkToolPairs(request);
   const { provider, model } = target;
   const { quirks } = provider;
@@ -91,6 +95,8 @@ interface Answer {
   readonly secret: string;
   /** Takes out of a failure what no caller may see. */
   readonly conceal: (text: string) => string;
+  /** Told the parts of a whole answer, where its caller will forget some. */
+  readonly onParts?: ((parts: readonly ReplyPart[]) => void) | undefined;
 }
 
 function headersOf({ response, exchange, translation, reply }: Answer): Record<string, string> {
@@ -114,6 +120,7 @@ export async function translateReply(answer: Answer, onEnd: OnEnd): Promise<Resp
   });
   const reply = withUsage(translation.tools.restoreReply(decoded), translation.body.length);
   const body = exchange.format.encodeReply(reply, context);
+  answer.onParts?.(reply.parts);
   const { usage } = reply;
   onEnd("completed", usage);
   const headers = {
@@ -166,6 +173,7 @@ export async function translateStream(
     inputChars: translation.body.length,
     secret: answer.secret,
     conceal: answer.conceal,
+    onParts: answer.onParts,
   });
   const reader = new TranslatedReader(response, stream);
   const held = await reader.hold();

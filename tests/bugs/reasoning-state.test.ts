@@ -13,6 +13,7 @@ import {
   gatewayBetween,
   HELLO,
   REPLIES,
+  toolPieces,
   type UpstreamDialect,
 } from "./gateway-between.ts";
 
@@ -152,20 +153,137 @@ describe("signed thinking of a Messages upstream", () => {
   }
 });
 
-test("a Chat client that forgets the thinking can still go on: the turn does not think", async () => {
-  const thinking = { type: "thinking", thinking: "hm", signature: "sig" };
-  const body = { tools: TOOLS.chat, ...THINKS.chat };
-  const first = await exchange("chat", "messages", { answer: messagesReply(thinking), body });
-  expect(first.sent["thinking"]).toMatchObject({ type: "enabled" });
-  const { messages } = nextTurn("chat", first) as { messages: Fields[] };
-  const forgetful = messages.map(
+/** What most Chat clients send back of an answer: none of its reasoning. */
+function forgetful(messages: readonly Fields[]): Fields[] {
+  return messages.map(
     ({ reasoning_content: _text, reasoning_details: _details, ...message }) => message,
   );
-  const second = await exchange("chat", "messages", { body: { ...body, messages: forgetful } });
-  expect(second.response.status).toBe(200);
-  expect(second.sent["thinking"]).toEqual({ type: "disabled" });
-  expect(second.response.headers.get("x-parley-lossy")).toContain("reasoning_effort=");
+}
+
+/** A turn as its Chat client put it together from a stream. */
+function assembled(exchanged: Exchanged): Fields {
+  const [piece] = toolPieces(exchanged);
+  const pieces = toolPieces(exchanged).map((one) => fields(one["function"]));
+  const { name } = pieces[0] ?? {};
+  const text = pieces.map((one) => one["arguments"] ?? "").join("");
+  const call = { id: piece?.["id"], type: "function", function: { name, arguments: text } };
+  return { role: "assistant", content: null, tool_calls: [call] };
+}
+
+describe("a Chat client that forgets the thinking", () => {
+  const signed = { type: "thinking", thinking: "hm ", signature: "c2lnbmVk+/==" };
+  const item = {
+    id: "rs_9",
+    type: "reasoning",
+    summary: [{ type: "summary_text", text: "hm" }],
+    encrypted_content: "ZW5jcnlwdGVk",
+  };
+  const thoughtSignature = "c2lnbmVkIGJ5IEdlbWluaQ==";
+  const body = { tools: TOOLS.chat, ...THINKS.chat };
+  const second = async (first: Exchanged, upstream: UpstreamDialect, message?: Fields) => {
+    const { messages } = message
+      ? { messages: answered(message) }
+      : (nextTurn("chat", first) as { messages: Fields[] });
+    const sent = await exchange("chat", upstream, {
+      body: { ...body, messages: forgetful(messages) },
+    });
+    expect(sent.response.status).toBe(200);
+    expect(sent.response.headers.get("x-parley-lossy") ?? "").not.toMatch(/lost its|without its/);
+    return sent;
+  };
+  const answered = (message: Fields): Fields[] => [
+    ...fieldsList(HELLO.chat["messages"]),
+    message,
+    { role: "tool", tool_call_id: fieldsList(message["tool_calls"])[0]?.["id"], content: "done" },
+  ];
+
+  test("has it put back for Messages, byte for byte, and goes on thinking", async () => {
+    const reply = {
+      ...messagesReply(signed, { type: "redacted_thinking", data: "cmVk" }),
+      content: [
+        signed,
+        { type: "redacted_thinking", data: "cmVk" },
+        { type: "tool_use", id: "toolu_kept", name: "f", input: { a: 1 } },
+      ],
+    };
+    const first = await exchange("chat", "messages", { answer: reply, body });
+    const { sent, ...rest } = await second(first, "messages");
+    expect(assistantBlocks({ sent, ...rest })).toMatchObject([
+      signed,
+      { type: "redacted_thinking", data: "cmVk" },
+      { type: "tool_use", id: "toolu_kept" },
+    ]);
+    expect(fields(sent["thinking"])["type"]).toBe("enabled");
+  });
+
+  test("has it put back out of a stream, too", async () => {
+    const first = await exchange("chat", "messages", { answer: thinkingStream(signed), body });
+    const { sent, ...rest } = await second(first, "messages", assembled(first));
+    expect(assistantBlocks({ sent, ...rest })).toMatchObject([
+      signed,
+      { type: "tool_use", id: "toolu_streamed", input: { a: 1 } },
+    ]);
+  });
+
+  test("has it put back for Responses, id and state together", async () => {
+    const first = await exchange("chat", "responses", { answer: responsesReply(item), body });
+    const { sent } = await second(first, "responses");
+    expect(fieldsList(sent["input"]).filter(({ type }) => type === "reasoning")).toMatchObject([
+      item,
+    ]);
+  });
+
+  test("has Gemini's signature put back on its call", async () => {
+    const parts = [{ functionCall: { name: "f", args: { a: 1 } }, thoughtSignature }];
+    const first = await exchange("chat", "generate", {
+      answer: {
+        responseId: "kept",
+        candidates: [{ content: { role: "model", parts }, finishReason: "STOP" }],
+        usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 9, totalTokenCount: 12 },
+      },
+      body,
+    });
+    const { sent } = await second(first, "generate");
+    const model = fieldsList(sent["contents"]).find(({ role }) => role === "model");
+    expect(fieldsList(model?.["parts"])).toMatchObject(parts);
+  });
+
+  test("can still go on where nothing is known of it any more: the turn does not think", async () => {
+    const call = { id: "toolu_unknown", type: "function", function: CALL };
+    const messages = answered({ role: "assistant", content: null, tool_calls: [call] });
+    const { sent, response } = await exchange("chat", "messages", { body: { ...body, messages } });
+    expect(response.status).toBe(200);
+    expect(sent["thinking"]).toEqual({ type: "disabled" });
+    expect(response.headers.get("x-parley-lossy")).toContain("reasoning_effort=");
+  });
 });
+
+function thinkingStream({ thinking, signature }: { thinking: string; signature: string }): string {
+  const block = (index: number, content_block: Fields, deltas: readonly Fields[]) => [
+    { type: "content_block_start", index, content_block },
+    ...deltas.map((delta) => ({ type: "content_block_delta", index, delta })),
+    { type: "content_block_stop", index },
+  ];
+  const call = { type: "tool_use", id: "toolu_streamed", name: "f", input: {} };
+  const events: readonly (Fields & { type: string })[] = [
+    {
+      type: "message_start",
+      message: { ...messagesReply(), content: [], usage: { input_tokens: 3, output_tokens: 1 } },
+    },
+    ...block(0, { type: "thinking", thinking: "", signature: "" }, [
+      { type: "thinking_delta", thinking: thinking.slice(0, 1) },
+      { type: "thinking_delta", thinking: thinking.slice(1) },
+      { type: "signature_delta", signature },
+    ]),
+    ...block(1, call, [
+      { type: "input_json_delta", partial_json: '{"a"' },
+      { type: "input_json_delta", partial_json: ":1}" },
+    ]),
+    { type: "message_delta", delta: { stop_reason: "tool_use" }, usage: { output_tokens: 9 } },
+    { type: "message_stop" },
+  ];
+  return events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join("");
+}
 
 describe("thinking that goes to a Responses upstream", () => {
   const item = {
