@@ -70,6 +70,22 @@ export const gatewayCorsOrigins = defineKey<readonly string[]>({
   doc: "Origins of web pages that may call the gateway and read its answers, exactly as browsers send them; none unless listed here.",
 });
 
+const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
+
+/** Hosts of upstreams in the operator's own network. */
+export const gatewayTrustedHosts = defineKey<readonly string[]>({
+  name: "gateway.trustedHosts",
+  schema: z.array(
+    z.string().max(253).regex(HOST, {
+      error: "expected a host's exact name or address, such as vllm.lan or 10.0.0.9: no port, no *",
+    }),
+  ),
+  default: [],
+  env: "PARLEY_GATEWAY_TRUSTED_HOSTS",
+  project: "refused",
+  doc: "Hosts of upstreams, exactly as their baseUrl has them, that may resolve to loopback, private or link-local addresses. An address or localhost written in a baseUrl needs no entry, nor does the host of ollama, lm-studio, vllm and llama-cpp; a link-local one always does.",
+});
+
 /** Largest request body. */
 export const gatewayMaxBodyBytes = defineKey({
   name: "gateway.maxBodyBytes",
@@ -226,6 +242,7 @@ export const gatewayKeys = [
   gatewayWorkers,
   gatewayNoAuth,
   gatewayCorsOrigins,
+  gatewayTrustedHosts,
   gatewayMaxBodyBytes,
   gatewayMaxInFlight,
   gatewayHeadersTimeoutMs,

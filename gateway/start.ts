@@ -30,6 +30,7 @@ import {
   gatewayNoAuth,
   gatewayRoutes,
   gatewaySimulator,
+  gatewayTrustedHosts,
   providersKey,
 } from "./config.ts";
 import { ReasoningMemory } from "./continuation/reasoning-memory.ts";
@@ -73,6 +74,7 @@ import {
 } from "./providers/operator.ts";
 import { findOwnAddress, withoutVariables } from "./providers/own-address.ts";
 import { baseUrlFrom, type Provider } from "./providers/provider.ts";
+import { guardUpstreams } from "./providers/trusted-hosts.ts";
 import { simulatorsOfOneFormat } from "./providers/simulator.ts";
 import { createGatewayApp, refusedResponse, type ServerParts } from "./server.ts";
 import { Tokenizer } from "./tokens/tokenizer.ts";
@@ -154,7 +156,8 @@ export async function serve(
   const all = upstreamsOf(options);
   for (const key of environmentKeys.values()) registerSecret(key);
   const overrides = config.get(providersKey);
-  const outbound = createOutbound();
+  const listed = config.get(gatewayTrustedHosts);
+  const outbound = createOutbound({ guard: guardUpstreams(all, { listed, log }) });
   const exchanged = new ExchangedKeys({ outbound, nowMs });
   const leases = new KeyLeases({
     providers: overrides,

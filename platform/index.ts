@@ -1,6 +1,7 @@
 // The public door of platform/: files, settings, secrets and HTTP for every part, no product nouns.
 // Each line is one subject; other parts import from here only.
 
+export { type AddressGuard, guardAddresses, isLinkLocal, literalAddress } from "./address-guard.ts";
 export { adoptConfig, Config, type ConfigListing, configValues, loadConfig } from "./config.ts";
 export { setInConfigFile, type SettingInFile, unsetInConfigFile } from "./config-document.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";

@@ -9,6 +9,7 @@ export type OutboundErrorCode =
   | "bad_scheme"
   | "bad_request"
   | "redirect_refused"
+  | "address_refused"
   | "connection_refused"
   | "connection_reset"
   | "connection_failed"

@@ -2,6 +2,7 @@
 // answer, and when a call is safe to repeat. Refuses anything but http and https (the runtime would open
 // local files), redirects (they would carry credentials elsewhere), and repeating what was answered.
 
+import type { AddressGuard } from "./address-guard.ts";
 import { OutboundError, toOutboundError } from "./outbound-error.ts";
 import { type OutboundResponse, StreamedResponse, timerDelay } from "./outbound-response.ts";
 import { VERSION } from "./version.ts";
@@ -53,11 +54,14 @@ export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response
 export function createOutbound({
   fetch: fetchAnswer = fetch,
   userAgent = `parley/${VERSION}`,
+  guard,
   sleep = sleepUnlessAborted,
   random = Math.random,
 }: {
   fetch?: Fetch;
   userAgent?: string;
+  /** Asked before each call; a socket's path is nobody's address. */
+  guard?: AddressGuard;
   sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
   random?: () => number;
 } = {}): Outbound {
@@ -100,6 +104,9 @@ export function createOutbound({
     const { attempts = DEFAULT_ATTEMPTS, signal } = request;
     for (let left = attempts - 1; ; left--) {
       if (signal.aborted) throw abortedByCaller(target.host);
+      const admission =
+        request.unixSocket === undefined ? guard?.admit(target.hostname) : undefined;
+      if (admission) await admission;
       const startedMs = performance.now();
       try {
         return await attempt(request, target);
@@ -196,6 +203,7 @@ function isRepeatable(error: unknown, { isStale }: { isStale: boolean }): boolea
 
 interface Target {
   readonly href: string;
+  readonly hostname: string;
   /** What errors name. */
   readonly host: string;
   /** What connections are pooled by. */
@@ -213,11 +221,11 @@ function parseTarget({ url: text, unixSocket }: OutboundRequest): Target {
     const problem = "a URL to call must not carry a user name or password; use a header";
     throw new OutboundError("bad_url", url.host, problem);
   }
-  const { href, host, origin } = url;
-  if (unixSocket === undefined) return { href, host, origin };
+  const { href, host, hostname, origin } = url;
+  if (unixSocket === undefined) return { href, host, hostname, origin };
   // The runtime takes an empty path for none, and would call the host itself.
   if (unixSocket === "") throw new OutboundError("bad_url", host, "the socket's path is empty");
-  return { href, host: unixSocket, origin: `${origin} ${unixSocket}` };
+  return { href, host: unixSocket, hostname, origin: `${origin} ${unixSocket}` };
 }
 
 function abortedByCaller(host: string): OutboundError {

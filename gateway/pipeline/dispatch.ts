@@ -136,6 +136,10 @@ const KIND_OF_OUTBOUND: Readonly<Record<string, FailureKind>> = {
   timeout_idle: "timeout",
 };
 
+const HINTS: Readonly<Record<string, string>> = {
+  address_refused: " The gateway's operator can allow it in gateway.trustedHosts.",
+};
+
 /** What a broken connection means to the caller. */
 export function connectionFailed(
   error: unknown,
@@ -150,7 +154,7 @@ export function connectionFailed(
   // Which host that is concerns the operator, not the caller.
   const problem = error.message.replace(`${error.host}: `, "");
   const isDown = error.code === "connection_refused" && provider?.isServedWith === "entry";
-  const hint = isDown ? ` Is ${provider.name} running?` : "";
+  const hint = isDown ? ` Is ${provider.name} running?` : (HINTS[error.code] ?? "");
   const message = `The call to the upstream failed: ${problem}.${hint}`;
   return new UpstreamFailed({ kind, message, code: error.code }, { cause: error });
 }
