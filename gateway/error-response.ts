@@ -7,6 +7,7 @@ import { GatewayError, UpstreamFailed } from "./errors.ts";
 import type { CallerFormat } from "./formats/format.ts";
 import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
 import { UpstreamRefused } from "./pipeline/dispatch.ts";
+import { rateLimitsFor } from "./pipeline/rate-limit-headers.ts";
 
 /** Answers `error` to a caller of `format`; anything unexpected is logged and shown as an internal error. */
 export function errorResponse(
@@ -15,7 +16,7 @@ export function errorResponse(
 ): Response {
   const headers = {
     ...requestIdHeaders(requestId),
-    ...(error instanceof GatewayError && error.headers),
+    ...(error instanceof GatewayError && limitsOf(error, format)),
     // Clients retry a 502; this one needs its operator first.
     ...(isOperatorsTrouble(error) && { "x-should-retry": "false" }),
   };
@@ -40,6 +41,12 @@ export function errorResponse(
     reason: failure.message,
   });
   return Response.json(body, { status, headers });
+}
+
+// What the caller's own vendor says passes as it is.
+function limitsOf(error: GatewayError, format: CallerFormat): Readonly<Record<string, string>> {
+  const isOwn = error instanceof UpstreamRefused && error.format === format.id;
+  return isOwn ? error.headers : rateLimitsFor(format.id, error.headers, Date.now());
 }
 
 function isOperatorsTrouble(error: unknown): boolean {

@@ -17,6 +17,7 @@ import type { CatalogModel } from "../models/catalog.ts";
 import { withStandIn } from "../providers/model-stand-in.ts";
 import { callerHeaders } from "./crossing-headers.ts";
 import { connectionFailed } from "./dispatch.ts";
+import { rateLimitsFor } from "./rate-limit-headers.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { OnEnd } from "./same-format.ts";
 import { MAX_HOLD_MS } from "./stream-opening.ts";
@@ -103,8 +104,9 @@ function headersOf({ response, exchange, translation, reply }: Answer): Record<s
   const lost = [translation.losses.toString(), reply.losses.toString()].filter(
     (text) => text !== "",
   );
+  const nowMs = (reply.nowSeconds?.() ?? reply.createdSeconds) * 1_000;
   return {
-    ...callerHeaders(response.headers, exchange.id),
+    ...rateLimitsFor(exchange.format.id, callerHeaders(response.headers, exchange.id), nowMs),
     ...(lost.length > 0 && { [LOSSY_HEADER]: lost.join(", ") }),
   };
 }
