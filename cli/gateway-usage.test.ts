@@ -58,7 +58,7 @@ describe("as a table", () => {
     expect(costs.slice(0, 4)).toEqual([
       "COST",
       "$1.2346",
-      "$1.2346 and 1 requests of unknown cost",
+      "$1.2346; 1 of unknown cost",
       "not known",
     ]);
   });

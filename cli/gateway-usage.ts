@@ -53,7 +53,7 @@ function exactUsd(nanoUsd: number): string {
 function cost({ costNanoUsd, unpriced }: UsageSum): string {
   if (costNanoUsd === null) return "not known";
   const known = `$${(costNanoUsd / NANO_PER_USD).toFixed(4)}`;
-  return unpriced > 0 ? `${known} and ${unpriced} requests of unknown cost` : known;
+  return unpriced > 0 ? `${known}; ${unpriced} of unknown cost` : known;
 }
 
 // A model's name comes from a request; a spreadsheet must not take it for a formula.

@@ -20,6 +20,7 @@ import {
 export const SLICE_MS = 4;
 
 const MINUTE_MS = 60_000;
+const FIRST_SLICE_MS = 5 * MINUTE_MS;
 const HOUR_MS = 3_600_000;
 const WEEK_HOURS = 7 * 24;
 // 1970-01-01 was a Thursday; weeks begin on Monday.
@@ -75,7 +76,8 @@ export async function dashReport(
   const tally = new Tally(starts.length);
   if (database) {
     const statement = database.prepare<[number, number], Row>(sumsOf(by));
-    let widthMs = bucketMs;
+    // Of the ledger's time, not ours: more than an hour at once could meet a crowd.
+    let widthMs = FIRST_SLICE_MS;
     for (const [bucket, startMs] of starts.entries()) {
       const endMs = startMs + bucketMs;
       for (let atMs = startMs; atMs < endMs && atMs <= nowMs;) {
@@ -84,7 +86,7 @@ export async function dashReport(
         for (const row of statement.all(atMs, untilMs)) tally.add(bucket, row);
         const tookMs = performance.now() - beganMs;
         if (tookMs > SLICE_MS) widthMs = Math.max(MINUTE_MS, Math.floor(widthMs / 2));
-        else if (tookMs < SLICE_MS / 4) widthMs = Math.min(bucketMs, widthMs * 2);
+        else if (tookMs < SLICE_MS / 4) widthMs = Math.min(HOUR_MS, widthMs * 2);
         atMs = untilMs;
         await nextTurn();
       }

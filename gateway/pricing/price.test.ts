@@ -93,12 +93,15 @@ test("costs add up: of two usages apart as of both together, below any step", ()
   );
 });
 
-test("no cost is above the bound of as many tokens", () => {
+test("no cost is above the bound of as many tokens, in whichever tier", () => {
   assert(
     property(price, tokens, tokens, tokens, tokens, (own, input, cacheRead, cacheWrite, output) => {
-      const cost = costNanoUsd(own, { input, cacheRead, cacheWrite, output });
       const bound = boundNanoUsd(own, { input: input + cacheRead + cacheWrite, output });
-      expect(cost ?? 0).toBeLessThanOrEqual(bound ?? -1);
+      const used = { input, cacheRead, cacheWrite, output };
+      for (const serviceTier of Object.keys(own.tiers ?? {})) {
+        expect(costNanoUsd(own, { ...used, serviceTier }) ?? 0).toBeLessThanOrEqual(bound ?? -1);
+      }
+      expect(costNanoUsd(own, used) ?? 0).toBeLessThanOrEqual(bound ?? -1);
     }),
   );
 });

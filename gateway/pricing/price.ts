@@ -52,19 +52,27 @@ export function costNanoUsd(price: ModelPrice | undefined, usage: Usage): number
 }
 
 /**
- * The most in nano-USD that so many tokens can cost, whatever part of them is written to or read from a cache and
- * however long the context is; null when that cannot be said.
+ * The most in nano-USD that so many tokens can cost, whatever part of them is written to or read from a cache, however
+ * long the context is, and in whichever tier that has a price: an account's own settings may choose one that nobody
+ * asked for. Null when that cannot be said.
  */
 export function boundNanoUsd(
   price: ModelPrice | undefined,
   { input, output }: { readonly input: number; readonly output: number },
 ): number | null {
   if (!price) return null;
-  const all = price.longContext ? [price, price.longContext] : [price];
-  return sum([
-    [input, Math.max(...all.map(dearestInput))],
-    [output, Math.max(...all.map((prices) => Math.max(prices.output, prices.reasoning ?? 0)))],
-  ]);
+  const most = (prices: TokenPrices, share?: TierShare) =>
+    sum(
+      [
+        [input, dearestInput(prices)],
+        [output, Math.max(prices.output, prices.reasoning ?? 0)],
+      ],
+      share,
+    );
+  const shares = [USUAL, ...Object.values(price.tiers ?? {})];
+  const bounds = shares.map((share) => most(price, share));
+  if (price.longContext) bounds.push(most(price.longContext));
+  return bounds.includes(null) ? null : Math.max(...bounds.map(Number));
 }
 
 function dearestInput({ input, cacheRead, cacheWrite5m, cacheWrite1h }: TokenPrices): number {

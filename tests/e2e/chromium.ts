@@ -153,7 +153,9 @@ async function openTab(connection: Connection): Promise<Tab> {
   };
   const until = async (expression: string) => {
     const deadline = performance.now() + PATIENCE_MS;
-    while (!(await evaluate<boolean>(`Boolean(${expression})`))) {
+    // A page that is on its way elsewhere has nothing to ask yet.
+    const holds = () => evaluate<boolean>(`Boolean(${expression})`).catch(() => false);
+    while (!(await holds())) {
       if (performance.now() > deadline) throw new Error(`not so in time: ${expression}`);
       await Bun.sleep(20);
     }

@@ -23,6 +23,7 @@ const SIGNED_OUT =
   "This page shows its figures to whoever was let in. Run `agent usage --open` on the gateway's host and open the link that it prints; it works once.";
 const USED =
   "This link was used before, or is older than two minutes. Run `agent usage --open` again for another.";
+const ADDING_UP = "Adding up…";
 const UNREACHABLE = "The gateway does not answer. It is asked again every minute.";
 const EMPTY =
   "Nothing was served in this time. Choose a longer one, or point a tool at this gateway: every request shows here a moment later.";
@@ -91,6 +92,7 @@ async function show(ifRefused = SIGNED_OUT): Promise<void> {
   asked += 1;
   const mine = asked;
   report.setAttribute("aria-busy", "true");
+  if (report.hidden && notice.hidden) tell(ADDING_UP);
   const answer = await askAs(`/dash/data?${chosen()}`).catch(() => undefined);
   if (mine !== asked) return;
   report.removeAttribute("aria-busy");
