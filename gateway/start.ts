@@ -34,6 +34,7 @@ import {
   providersKey,
 } from "./config.ts";
 import { ReasoningMemory } from "./continuation/reasoning-memory.ts";
+import { type ReasoningKeeper, ReasoningStore } from "./continuation/reasoning-store.ts";
 import { ResponseStore } from "./continuation/response-store.ts";
 import {
   gatewayResponseStore,
@@ -125,6 +126,7 @@ export interface GatewayState extends Pick<
   | "socketPlaces"
 > {
   readonly observation: Observation;
+  readonly reasoning: ReasoningKeeper;
   /** Present where other processes listen on the same port. */
   readonly beside?: {
     readonly tell: (news: RoutingNews) => void;
@@ -213,7 +215,7 @@ export async function serve(
     ...(observation.beginTrace && { beginTrace: observation.beginTrace }),
     keepAliveMs: config.get(gatewayKeepAliveMs),
     hostedTools: config.get(gatewayHostedTools),
-    reasoning: new ReasoningMemory({ nowMs }),
+    reasoning: new ReasoningMemory(state.reasoning),
     countText: tokenizer.count,
     hasSockets: config.get(gatewayWebSocket),
     newId,
@@ -288,6 +290,7 @@ async function openOwnState(options: StateOptions): Promise<GatewayState> {
     readUsage,
     observation: { ...observation, observers: [money.observe, ...observation.observers] },
     inFlight: new InFlight(config.get(gatewayMaxInFlight)),
+    reasoning: new ReasoningStore({ nowMs }),
     ...openResponseStore(config),
     stop: async () => {
       await admin?.stop();

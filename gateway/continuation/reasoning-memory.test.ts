@@ -3,7 +3,8 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Carrier, ConversationRequest, Part, ReplyPart } from "#wire";
 import { legalToolId } from "../formats/tool-id.ts";
-import { MAX_REASONING_BYTES, REASONING_TTL_MS, ReasoningMemory } from "./reasoning-memory.ts";
+import { ReasoningMemory } from "./reasoning-memory.ts";
+import { MAX_REASONING_BYTES, REASONING_TTL_MS, ReasoningStore } from "./reasoning-store.ts";
 import { ReplyRecorder } from "./reply-recorder.ts";
 
 const sealed = (data: string): Carrier => ({
@@ -35,18 +36,23 @@ let nowMs = 0;
 let memory: ReasoningMemory;
 beforeEach(() => {
   nowMs = 1_000_000;
-  memory = new ReasoningMemory({ nowMs: () => nowMs });
+  memory = new ReasoningMemory(new ReasoningStore({ nowMs: () => nowMs }));
 });
 
-const restored = (request: ConversationRequest, callerId = "ann", providerId = "lab") =>
-  memory.restore(request, { callerId, providerId }).turns[1]?.parts;
+const restored = async (request: ConversationRequest, callerId = "ann", providerId = "lab") =>
+  (await memory.restore(request, { callerId, providerId })).turns[1]?.parts;
 
-test("reasoning comes back before the call that it led to, in place of what lost its seal", () => {
+test("reasoning comes back before the call that it led to, in place of what lost its seal", async () => {
   memory.keep("ann", [thought("one"), thought("two"), call()]);
   const text: Part = { kind: "text", text: "Looking." };
   const bare: Part = { kind: "thinking", text: "hm" };
-  expect(restored(asked(text, call()))).toEqual([thought("one"), thought("two"), text, call()]);
-  expect(restored(asked(bare, text, call()))).toEqual([
+  expect(await restored(asked(text, call()))).toEqual([
+    thought("one"),
+    thought("two"),
+    text,
+    call(),
+  ]);
+  expect(await restored(asked(bare, text, call()))).toEqual([
     thought("one"),
     thought("two"),
     text,
@@ -54,13 +60,13 @@ test("reasoning comes back before the call that it led to, in place of what lost
   ]);
 });
 
-test("a client that handed it back is not helped", () => {
+test("a client that handed it back is not helped", async () => {
   memory.keep("ann", [thought(), call()]);
   const own = thought("its own");
-  expect(restored(asked(own, call()))).toEqual([own, call()]);
+  expect(await restored(asked(own, call()))).toEqual([own, call()]);
 });
 
-test("it is its caller's and its provider's alone", () => {
+test("it is its caller's and its provider's alone", async () => {
   memory.keep("ann", [thought(), call()]);
   const request = asked(call());
   for (const [callerId, providerId] of [
@@ -71,7 +77,7 @@ test("it is its caller's and its provider's alone", () => {
   }
 });
 
-test("an answer without a call, or without a seal, leaves nothing behind", () => {
+test("an answer without a call, or without a seal, leaves nothing behind", async () => {
   memory.keep("ann", [thought()]);
   memory.keep("ann", [{ kind: "thinking", text: "hm" }, call()]);
   memory.keep("ann", [thought("x".repeat(MAX_REASONING_BYTES)), call()]);
@@ -79,25 +85,25 @@ test("an answer without a call, or without a seal, leaves nothing behind", () =>
   expect(memory.restore(request, { callerId: "ann", providerId: "lab" })).toBe(request);
 });
 
-test("it is remembered for as long as it is of use, and then forgotten", () => {
+test("it is remembered for as long as it is of use, and then forgotten", async () => {
   memory.keep("ann", [thought(), call()]);
   for (let turn = 0; turn < 3; turn += 1) {
     nowMs += REASONING_TTL_MS - 1;
-    expect(restored(asked(call()))).toHaveLength(2);
+    expect(await restored(asked(call()))).toHaveLength(2);
   }
   nowMs += REASONING_TTL_MS;
-  expect(restored(asked(call()))).toEqual([call()]);
+  expect(await restored(asked(call()))).toEqual([call()]);
 });
 
-test("an id that Chat does not take is found by the one that its client was given", () => {
+test("an id that Chat does not take is found by the one that its client was given", async () => {
   const long = "functions.f:0".repeat(10);
   memory.keep("ann", [thought(), call(long)]);
-  expect(restored(asked(call(long)))).toEqual([call(long)]);
+  expect(await restored(asked(call(long)))).toEqual([call(long)]);
   const given = call(legalToolId(long, "chat"));
-  expect(restored(asked(given))).toEqual([thought(), given]);
+  expect(await restored(asked(given))).toEqual([thought(), given]);
 });
 
-test("a stream is remembered as the whole answer would be", () => {
+test("a stream is remembered as the whole answer would be", async () => {
   const recorder = new ReplyRecorder();
   recorder.take({ type: "open", kind: "thinking" });
   recorder.delta("h");

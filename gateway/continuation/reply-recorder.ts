@@ -2,7 +2,7 @@
 // text of an answer, and costs nothing where there is no reasoning.
 
 import type { ReplyEvent, ReplyPart } from "#wire";
-import { MAX_REASONING_BYTES } from "./reasoning-memory.ts";
+import { MAX_REASONING_BYTES } from "./reasoning-store.ts";
 
 /** Records one stream. */
 export class ReplyRecorder {

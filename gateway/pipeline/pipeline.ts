@@ -305,7 +305,7 @@ async function translated(context: Context): Promise<Response> {
   const { bytes, asked, isStrict, isUnsealed, target, to, lease, maxCalls, exchange, parts } =
     context;
   const { restore, onParts } = remembering(context);
-  const translation = translateRequest(readBody(bytes), exchange.format, to, {
+  const translation = await translateRequest(readBody(bytes), exchange.format, to, {
     target,
     hostedTools: parts.hostedTools,
     isStrict,

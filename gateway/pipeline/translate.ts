@@ -54,19 +54,21 @@ interface TranslateOptions {
   /** Whether it goes without any reasoning, because the account cannot read it. */
   readonly isUnsealed?: boolean | undefined;
   /** Puts back what the caller's dialect makes callers forget. */
-  readonly restore?: ((request: ConversationRequest) => ConversationRequest) | undefined;
+  readonly restore?:
+    | ((request: ConversationRequest) => ConversationRequest | Promise<ConversationRequest>)
+    | undefined;
 }
 
-/** Decodes, fits and encodes a request. Throws InvalidRequest naming the path of what cannot cross. */
-export function translateRequest(
+/** Decodes, fits and encodes a request. Rejects with InvalidRequest naming the path of what cannot cross. */
+export async function translateRequest(
   body: JsonObject,
   from: CallerFormat,
   to: UpstreamFormat,
   { target, hostedTools, isStrict, isUnsealed, restore }: TranslateOptions,
-): Translation {
+): Promise<Translation> {
   const losses = new Losses();
   const decoded = from.decodeRequest(body, { losses });
-  const request = restore ? restore(decoded) : decoded;
+  const request = restore ? await restore(decoded) : decoded;
   checkToolPairs(request);
   const { provider, model } = target;
   const { quirks } = provider;

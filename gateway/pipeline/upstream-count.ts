@@ -64,7 +64,7 @@ async function count(
   const { provider, model } = target;
   const body = readBody(bytes);
   const asked = exchange.format.id === "messages" ? { max_tokens: COUNTED_LIMIT, ...body } : body;
-  const translation = translateRequest(asked, exchange.format, to, {
+  const translation = await translateRequest(asked, exchange.format, to, {
     target,
     hostedTools: parts.hostedTools,
     // The answer is a number, and loses nothing.

@@ -123,6 +123,14 @@ export const PRIMARY = {
   getResponse: { asks: z.object(Response), answers: z.string().nullable() },
   putResponse: { asks: z.object({ ...Response, text: z.string() }), answers: Nothing },
   deleteResponse: { asks: z.object(Response), answers: z.boolean() },
+  findReasoning: {
+    asks: z.object({ callerId: z.string(), callIds: z.array(z.string()) }),
+    answers: z.array(z.string().nullable()),
+  },
+  putReasoning: {
+    asks: z.object({ callerId: z.string(), callId: z.string(), text: z.string() }),
+    answers: Nothing,
+  },
 } as const satisfies Contract;
 
 /** What a worker answers. */

@@ -1,8 +1,9 @@
 // What all workers of a gateway share, opened and closed together by the primary: keys, till, ledger, access log, places,
-// kept responses, metrics.
+// kept responses, remembered reasoning, metrics.
 
 import { homeDirectory } from "#platform";
 import { gatewayAccessLog, gatewayMaxInFlight, gatewayWorkers } from "../config.ts";
+import { ReasoningStore } from "../continuation/reasoning-store.ts";
 import type { ResponseStore } from "../continuation/response-store.ts";
 import { gatewayLedgerDays, gatewayPrices } from "../keys/config.ts";
 import { keyUsageReader, type ReadKeyUsage } from "../keys/key-usage.ts";
@@ -21,6 +22,7 @@ export interface SharedServices {
   readonly readUsage: ReadKeyUsage;
   readonly accessLog: AccessLog | undefined;
   readonly responseStore?: ResponseStore;
+  readonly reasoning: ReasoningStore;
   readonly metrics: GatheredMetrics;
   readonly places: Readonly<Record<PlaceKind, PlacePool>>;
   readonly nowMs: () => number;
@@ -45,6 +47,7 @@ export function openSharedServices({ config, env, log }: StartGatewayOptions): S
     readUsage: keyUsageReader({ ...money, nowMs }),
     accessLog,
     ...openResponseStore(config),
+    reasoning: new ReasoningStore({ nowMs }),
     metrics,
     places: { requests: new PlacePool(bounds), sockets: new PlacePool(bounds) },
     nowMs,

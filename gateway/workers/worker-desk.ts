@@ -8,6 +8,7 @@ import { lostLine, lostRow } from "./lost-requests.ts";
 import { OpenClaims } from "./open-claims.ts";
 import type { PlaceHolder } from "./place-pool.ts";
 import { PLACE_KINDS, type PlaceKind, type Report } from "./protocol.ts";
+import { readReasoning } from "./remote-reasoning.ts";
 import { readStored } from "./remote-responses.ts";
 import type { SharedServices } from "./shared-services.ts";
 import type { PrimaryHandlers, WorkerHandle } from "./worker-handle.ts";
@@ -52,7 +53,7 @@ export class WorkerDesk {
   /** Everything that the worker may ask. */
   get handlers(): PrimaryHandlers {
     const { services, tellOthers, credentials, askUsage } = this.#parts;
-    const { money, places, metrics, responseStore: store } = services;
+    const { money, places, metrics, responseStore: store, reasoning } = services;
     const { till: _till, ledger, accounts, keys } = money;
     return {
       take: (claim) => this.#claims.take(claim).then(nothing),
@@ -93,6 +94,10 @@ export class WorkerDesk {
       },
       putResponse: ({ callerId, text }) => nothing(store?.put(callerId, readStored(text))),
       deleteResponse: ({ callerId, id }) => store?.delete(callerId, id) ?? false,
+      findReasoning: ({ callerId, callIds }) =>
+        reasoning.find(callerId, callIds).map((known) => (known ? JSON.stringify(known) : null)),
+      putReasoning: ({ callerId, callId, text }) =>
+        nothing(reasoning.put(callerId, callId, readReasoning(text))),
     };
   }
 

@@ -26,6 +26,7 @@ import { LeasedPlaces } from "./leased-places.ts";
 import { MirroredCredentials } from "./mirrored-credentials.ts";
 import { portionOf } from "./place-pool.ts";
 import { PRIMARY, type PlaceKind, WORKER } from "./protocol.ts";
+import { RemoteReasoning } from "./remote-reasoning.ts";
 import { RemoteResponses } from "./remote-responses.ts";
 import { RemoteTill } from "./remote-till.ts";
 import { ReportBatch } from "./report-batch.ts";
@@ -145,6 +146,7 @@ export class Worker {
       inFlight: places.requests,
       socketPlaces: places.sockets,
       ...(config.get(gatewayResponseStore) && { responseStore: new RemoteResponses(channel) }),
+      reasoning: new RemoteReasoning(channel),
       beside: {
         tell: (news) => channel.tell("news", news),
         hear: (learn) => {
