@@ -72,6 +72,8 @@ export interface Quirks {
   readonly hasThinkTags?: boolean;
   /** Hosts that pad each delta with random characters unless they are asked not to (OpenAI). */
   readonly padsStreams?: boolean;
+  /** Messages hosts that cache a prompt's beginning only up to where they are asked to (Anthropic). */
+  readonly cachesWhatIsMarked?: boolean;
   /** Gemini hosts that count the fields of a request, not a request as one (Vertex AI). */
   readonly hasBareTokenCount?: boolean;
 }

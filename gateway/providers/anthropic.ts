@@ -11,7 +11,7 @@ export const anthropic: Provider = {
   formats: ["messages"],
   baseUrl: "https://api.anthropic.com",
   baseUrlEnv: "ANTHROPIC_BASE_URL",
-  quirks: {},
+  quirks: { cachesWhatIsMarked: true },
   endpoints: ["count_tokens"],
   modelPattern: /^claude-/,
   takesUnlistedModels: true,

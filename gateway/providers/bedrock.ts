@@ -63,7 +63,7 @@ export const bedrock: Provider = {
   address: bedrockAddress,
   keyCheckPath: "/v1/models",
   endpoints: ["count_tokens"],
-  quirks: COMPATIBLE,
+  quirks: { ...COMPATIBLE, cachesWhatIsMarked: true },
   betas: {
     ...Object.fromEntries(BETAS.map((beta) => [beta, beta])),
     // Its own name for the part of it that it has.

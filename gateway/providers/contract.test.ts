@@ -12,6 +12,7 @@ import { baseUrlFrom, callUrl, upstreamUrl, type Provider } from "./provider.ts"
 const list: readonly Provider[] = builtInProviders;
 
 const KNOWN_QUIRKS: Readonly<Record<keyof Quirks, true>> = {
+  cachesWhatIsMarked: true,
   forcesToolsUnthinking: true,
   hasBareTokenCount: true,
   hasLeadingSystemOnly: true,

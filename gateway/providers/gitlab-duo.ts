@@ -95,7 +95,7 @@ export const gitlabDuo: Provider = {
   formatsOf,
   baseUrl: "https://cloud.gitlab.com/ai/v1/proxy",
   address: duoAddress,
-  quirks: {},
+  quirks: { cachesWhatIsMarked: true },
   takesUnlistedModels: true,
   needsKey: true,
   takesGrants: true,

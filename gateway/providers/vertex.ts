@@ -75,7 +75,7 @@ export const vertex: Provider = {
   endpointAddress,
   modelStandIn: { messages: { name: "anthropic_version", value: VERTEX_ANTHROPIC_VERSION } },
   endpoints: ["count_tokens"],
-  quirks: { ...COMPATIBLE, hasBareTokenCount: true },
+  quirks: { ...COMPATIBLE, hasBareTokenCount: true, cachesWhatIsMarked: true },
   betas: {
     ...Object.fromEntries(BETAS.map((beta) => [beta, beta])),
     "advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19",

@@ -5,6 +5,7 @@
 import type { ConversationRequest, JsonObject } from "#wire";
 import { UnsupportedParameter } from "../../errors.ts";
 import type { Target } from "../format.ts";
+import { withCacheMarks } from "./cache-marks.ts";
 import { modelAbilities } from "./claude-models.ts";
 import { encodeReasoning } from "./reasoning-encoder.ts";
 import { encodeTools } from "./tool-encoder.ts";
@@ -173,7 +174,7 @@ export function encodeRequest(asked: ConversationRequest, target: Target): JsonO
     maxTokens,
     messages,
   });
-  return {
+  const body: JsonObject = {
     model: target.model,
     max_tokens: maxTokens,
     ...encodeSystem(request),
@@ -187,4 +188,5 @@ export function encodeRequest(asked: ConversationRequest, target: Target): JsonO
     ...(request.user !== undefined && { metadata: { user_id: request.user } }),
     ...(request.isStream && { stream: true }),
   };
+  return target.quirks.cachesWhatIsMarked ? withCacheMarks(body) : body;
 }
