@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
 import { DashPasses, LINK_TTL_MS, MAX_DASH_PASSES, SESSION_TTL_MS } from "./dash-passes.ts";
 
 let home: string;
@@ -64,6 +65,22 @@ test.each(["", "pds_", "pdl_short", "plk_".padEnd(47, "a"), "pds_".padEnd(47, "Ã
     expect([passes.isOpen(text), passes.redeem(text)]).toEqual([false, undefined]);
   },
 );
+
+test("a guess waits for no writer", () => {
+  const writer = open();
+  const guesser = open();
+  const other = new BetterSqlite3(join(home, "gateway.db"));
+  other.exec("BEGIN IMMEDIATE");
+  try {
+    expect(guesser.redeem("pdl_".padEnd(47, "a"))).toBeUndefined();
+    expect(guesser.isOpen("pds_".padEnd(47, "a"))).toBe(false);
+    guesser.end("pds_".padEnd(47, "a"));
+  } finally {
+    other.exec("ROLLBACK");
+    other.close();
+  }
+  expect(writer.redeem(writer.makeLink().secret)).toBeDefined();
+});
 
 test("no more than so many are kept, the longest-lived", () => {
   const passes = open();

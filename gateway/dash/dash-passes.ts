@@ -44,7 +44,8 @@ export class DashPasses {
 
   /** Exchanges a link for a session; undefined when it was used, is over or never was. */
   redeem(link: string): DashPass | undefined {
-    if (!isPass(link, "link")) return undefined;
+    // A stranger's guess costs a look, and never the lock that writers wait for.
+    if (!this.#isKept(link, "link")) return undefined;
     return writeDatabase(this.#database, () =>
       this.#remove(link) ? this.#make("session", SESSION_TTL_MS) : undefined,
     );
@@ -52,21 +53,25 @@ export class DashPasses {
 
   /** True for a session that is not over. */
   isOpen(session: string): boolean {
-    if (!isPass(session, "session")) return false;
-    const found = this.#database
-      .prepare<[Buffer, number]>("SELECT 1 FROM dash_passes WHERE hash = ? AND expires_at_ms > ?")
-      .get(sha256(session), this.#nowMs());
-    return found !== undefined;
+    return this.#isKept(session, "session");
   }
 
   /** Ends a session. */
   end(session: string): void {
-    if (isPass(session, "session")) writeDatabase(this.#database, () => this.#remove(session));
+    if (this.isOpen(session)) writeDatabase(this.#database, () => this.#remove(session));
   }
 
   /** Closes the file. */
   close(): void {
     this.#database.close();
+  }
+
+  #isKept(secret: string, kind: keyof typeof PREFIXES): boolean {
+    if (!isPass(secret, kind)) return false;
+    const found = this.#database
+      .prepare<[Buffer, number]>("SELECT 1 FROM dash_passes WHERE hash = ? AND expires_at_ms > ?")
+      .get(sha256(secret), this.#nowMs());
+    return found !== undefined;
   }
 
   #make(kind: keyof typeof PREFIXES, ttlMs: number): DashPass {

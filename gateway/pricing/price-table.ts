@@ -53,6 +53,14 @@ function stepped(price: ModelPrice): ModelPrice {
   };
 }
 
+/** A Gemini price that goes up for an input of more than 200,000 tokens: twice the input, half as much again out. */
+function gemini(input: number, output: number, cacheRead?: number): ModelPrice {
+  const cached = cacheRead === undefined ? {} : { cacheRead };
+  const twice = cacheRead === undefined ? {} : { cacheRead: cacheRead * 2 };
+  const dearer = { input: input * 2, output: (output * 3) / 2, ...twice };
+  return { input, output, ...cached, longContext: { ...dearer, aboveInputTokens: 200_000 } };
+}
+
 const { tiers: _notLong, ...LONG_SONNET_4 } = anthropic(6_000, 22_500);
 const SONNET_4 = {
   ...anthropic(3_000, 15_000),
@@ -109,5 +117,13 @@ export const PRICE_TABLE: Readonly<Record<string, Readonly<Record<string, ModelP
     "gpt-4o-mini": openai(150, 75, 600),
     o3: openai(2_000, 500, 8_000),
     "o4-mini": openai(1_100, 275, 4_400),
+  },
+  // Of the Flash models only those whose input costs the same whatever it is: usage does not tell sound from text.
+  "generativelanguage.googleapis.com": {
+    "gemini-3.5-flash": { input: 1_500, output: 9_000, cacheRead: 150 },
+    "gemini-3.5-flash-lite": { input: 300, output: 2_500, cacheRead: 30 },
+    "gemini-3.1-pro-preview": gemini(2_000, 12_000),
+    "gemini-3-pro-preview": gemini(2_000, 12_000),
+    "gemini-2.5-pro": gemini(1_250, 10_000, 125),
   },
 };
