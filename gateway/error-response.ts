@@ -2,7 +2,7 @@
 // path, no stack, no fragment of an upstream key.
 
 import { redact, type Logger } from "#platform";
-import type { Failure } from "#wire";
+import { isJsonObject, parseJson, type Failure } from "#wire";
 import { GatewayError, UpstreamFailed } from "./errors.ts";
 import type { CallerFormat } from "./formats/format.ts";
 import { requestIdHeaders } from "./pipeline/crossing-headers.ts";
@@ -75,6 +75,17 @@ function passesAsIs(error: UpstreamRefused, format: CallerFormat): boolean {
   return (
     error.format === format.id &&
     error.failure.kind !== "upstream_auth" &&
-    error.body.startsWith("{")
+    error.body.startsWith("{") &&
+    (format.id !== "messages" || isMessagesEnvelope(error.body))
   );
+}
+
+// A cloud's front may refuse in its own words what it serves in Anthropic's, which their clients cannot read.
+function isMessagesEnvelope(text: string): boolean {
+  try {
+    const body = parseJson(text);
+    return isJsonObject(body) && body["type"] === "error";
+  } catch {
+    return false;
+  }
 }

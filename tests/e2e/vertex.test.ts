@@ -159,3 +159,24 @@ test("a Google error is told in the caller's dialect, without what it says of th
   expect(JSON.parse(text)).toMatchObject({ type: "error", error: { type: "api_error" } });
   expect(text).not.toContain("robot@p");
 });
+
+test.each([
+  [429, "RESOURCE_EXHAUSTED", "Quota exceeded for online_prediction", "rate_limit_error"],
+  [404, "NOT_FOUND", "Publisher Model `claude` was not found", "not_found_error"],
+])(
+  "a %d of Google's own front is Anthropic's error to its clients, alone or in a list",
+  async (...refusal) => {
+    const [status, word, message, type] = refusal;
+    const error = { error: { code: status, status: word, message } };
+    for (const body of [error, [error]]) {
+      script = () => Response.json(body, { status });
+      const response = await gateway.post("/v1/messages", {
+        model: CLAUDE,
+        max_tokens: 5,
+        ...said,
+      });
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ type: "error", error: { type } });
+    }
+  },
+);

@@ -44,7 +44,9 @@ const ENVELOPE: Readonly<Record<FailureKind, readonly [status: number, type: str
 };
 
 /** The machine word and the message of an error body, wherever the host put them. */
-function wordsOf(body: Json): { type: string; message: string } {
+function wordsOf(given: Json): { type: string; message: string } {
+  // Google's front, before Claude at Vertex AI, may answer a stream with a list of one.
+  const body = Array.isArray(given) ? (given[0] ?? null) : given;
   if (!isJsonObject(body)) return { type: "", message: "" };
   const error = isJsonObject(body.error) ? body.error : body;
   const message = [error.message, body.error, body.message, body.detail].find(
@@ -62,7 +64,7 @@ function kindOf(status: number, type: string, message: string): FailureKind {
     KIND_BY_STATUS.get(status) ?? (status >= 400 && status < 500 ? "bad_request" : "bad_gateway");
   const kind = KIND_BY_TYPE.get(type) ?? byStatus;
   if (kind === "bad_request" && TOO_LONG.test(message)) return "too_long";
-  if (kind === "not_found" && /^model\b/i.test(message)) return "unknown_model";
+  if (kind === "not_found" && /^(?:publisher )?model\b/i.test(message)) return "unknown_model";
   // `api_error` is also what gateways in between say; their status tells more.
   return kind === "internal" && KIND_BY_STATUS.has(status) ? byStatus : kind;
 }
