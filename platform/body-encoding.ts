@@ -1,7 +1,6 @@
 // Request bodies that arrive compressed: unpacked while they arrive, so that a bomb costs no more than the limit of any
 // other body, and most of them far less. Refuses encodings it does not know, lists of them, and what does not unpack.
 
-import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
   constants,
@@ -9,6 +8,7 @@ import {
   createGunzip,
   createInflate,
   createZstdDecompress,
+  type Zlib,
 } from "node:zlib";
 import { BodyError, BodyTooLargeError, type Unpack } from "./body-limit.ts";
 
@@ -45,7 +45,8 @@ class BodyRatioError extends BodyError {
   }
 }
 
-type MakeUnpacker = (maxBytes: number) => Transform;
+type Unpacker = NodeJS.ReadWriteStream & Pick<Zlib, "bytesWritten">;
+type MakeUnpacker = (maxBytes: number) => Unpacker;
 
 const UNPACKERS = new Map<string, MakeUnpacker>([
   ["gzip", () => createGunzip()],
@@ -76,7 +77,7 @@ export function unpackerOf(headers: Headers): Unpack | undefined {
 /** The whole body unpacked. Throws BodyError: 413 beyond a limit, 400 for what does not unpack. */
 async function unpack(
   pieces: AsyncIterable<Uint8Array>,
-  { name, unpacker, maxBytes }: { name: string; unpacker: Transform; maxBytes: number },
+  { name, unpacker, maxBytes }: { name: string; unpacker: Unpacker; maxBytes: number },
 ): Promise<Uint8Array> {
   const unpacked: Uint8Array[] = [];
   let packedBytes = 0;
@@ -92,7 +93,8 @@ async function unpack(
       for await (const piece of source) {
         bytes += piece.byteLength;
         if (bytes > maxBytes) throw new BodyTooLargeError(maxBytes);
-        if (bytes > FREE_UNPACKED_BYTES && bytes > packedBytes * MAX_BODY_RATIO) {
+        // By what was unpacked so far: of a bomb most may be here already.
+        if (bytes > FREE_UNPACKED_BYTES && bytes > unpacker.bytesWritten * MAX_BODY_RATIO) {
           throw new BodyRatioError();
         }
         unpacked.push(piece);
