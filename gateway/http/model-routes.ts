@@ -26,11 +26,16 @@ export function modelRoutes(parts: ModelRouteParts): readonly Route[] {
 /** Header that names the providers whose models are missing from a list, because they did not answer. */
 const UNLISTED_HEADER = "x-parley-unlisted";
 
-async function list({ format, request, caller }: Call, parts: ModelRouteParts): Promise<Response> {
+async function list(
+  { format, request, caller, own }: Call,
+  parts: ModelRouteParts,
+): Promise<Response> {
   const { catalog, policy } = parts;
   const missing = await catalog.refresh();
   const silent = missing.filter((id) => policy.showsProvider(id, caller));
-  const models = catalog.list().filter((model) => policy.shows(model, caller));
+  // With a credential of its own a caller needs none of ours.
+  const brought = own ? caller.rules?.transparent : undefined;
+  const models = catalog.list(brought).filter((model) => policy.shows(model, caller));
   const query = new URL(request.url).searchParams;
   const isAnthropic = format === formats.messages;
   const body = isAnthropic ? anthropicList(models, query) : openaiList(models, query);

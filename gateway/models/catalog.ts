@@ -79,10 +79,10 @@ export class ModelCatalog {
     return (await this.#discovery?.refresh(usable)) ?? [];
   }
 
-  /** Listed models of usable providers, in provider order, then the operator's aliases. */
-  list(): readonly CatalogModel[] {
+  /** Listed models of usable providers and of `others`, in provider order, then the operator's aliases. */
+  list(others: readonly string[] = []): readonly CatalogModel[] {
     const listed = [...this.#providers.values()]
-      .filter((provider) => this.#isUsable(provider))
+      .filter((provider) => this.#isUsable(provider) || others.includes(provider.id))
       .flatMap((provider) => this.#modelsOf(provider).map((model) => entry(provider, model)));
     const ids = new Set(listed.map(({ id }) => id));
     const aliases = [...this.#routes.aliases].flatMap(([id, targets]) => {

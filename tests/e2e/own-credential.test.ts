@@ -8,6 +8,7 @@ import { eventStream, startScriptedUpstream, type Script } from "../scripted-ups
 import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
 
 const SHARED = "sk-shared-0123456789abcdef";
+const CLAUDE = "anthropic/claude-sonnet-5";
 // Of no shape that anybody would know for a secret.
 const OWN = "their.own.bearer.of.no.shape";
 
@@ -39,6 +40,7 @@ beforeAll(async () => {
     ...(api === "messages" && { endpoints: ["count_tokens"] }),
   });
   gateway = await startGatewayUnderTest({
+    env: { ANTHROPIC_BASE_URL: upstream.url },
     config: {
       gateway: {
         routes: {
@@ -49,7 +51,11 @@ beforeAll(async () => {
         },
         prices: { "lab/m": { input: 1, output: 1, cacheRead: 1, cacheWrite5m: 1 } },
       },
-      providers: { lab: provider("messages"), other: provider("messages"), chat: provider("chat") },
+      providers: {
+        lab: provider("messages"),
+        other: provider("messages"),
+        chat: provider("chat"),
+      },
     },
   });
   const keys = await openGatewayKeys(gateway.env);
@@ -61,6 +67,7 @@ beforeAll(async () => {
   make("bound", { transparent: ["lab"], credentials: [3] });
   make("once", { transparent: ["lab"], requestsPerMinute: 1 });
   make("poor", { transparent: ["lab"], budgets: { total: 1 } });
+  make("brought", { transparent: ["anthropic"] });
   make("closed", {});
   keys.close();
 });
@@ -130,6 +137,20 @@ test("goes to no other provider, and from no key that allows it none", async () 
     asShared,
   );
   expect((await ask({ authorization: `Bearer ${secrets["open"]}` })).seen).toEqual(asShared);
+});
+
+test("makes the models of its provider usable, and listed, where there is no account of ours", async () => {
+  const listed = async (headers: Record<string, string>) => {
+    const list = await fetch(`${gateway.url}/v1/models`, { headers });
+    return ((await list.json()) as { data: { id: string }[] }).data.map(({ id }) => id);
+  };
+  expect(await listed(beside("brought"))).toContain(CLAUDE);
+  expect(await listed({ "x-api-key": secrets["brought"] ?? "" })).not.toContain(CLAUDE);
+  expect(await listed(beside("open"))).not.toContain(CLAUDE);
+  expect((await ask(beside("brought"), { model: CLAUDE })).seen).toEqual(asOwn);
+  expect((await ask({ "x-api-key": secrets["brought"] ?? "" }, { model: CLAUDE })).status).toBe(
+    502,
+  );
 });
 
 test("is never a key of ours, whosever it is and even one that has ended", async () => {
