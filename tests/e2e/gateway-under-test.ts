@@ -40,6 +40,9 @@ export async function startGatewayUnderTest({
   const home = kept ?? mkdtempSync(join(tmpdir(), "parley-e2e-"));
   const world = { ...env, PARLEY_HOME: home };
   writeFileSync(join(home, "config.yml"), JSON.stringify(config));
+  const leave = () => {
+    if (kept === undefined) rmSync(home, { recursive: true, force: true });
+  };
   const lines: string[] = [];
   const gateway = await startGateway({
     config: loadConfig({
@@ -56,10 +59,13 @@ export async function startGatewayUnderTest({
     observe,
     observeLimits,
     environmentKeys: new Map(Object.entries(environmentKeys)),
+  }).catch((error: unknown) => {
+    leave();
+    throw error;
   });
   const stop = async () => {
     await gateway.stop();
-    if (kept === undefined) rmSync(home, { recursive: true, force: true });
+    leave();
   };
   const post = (path: string, body: unknown, init: RequestInit = {}) =>
     fetch(gateway.url + path, {
