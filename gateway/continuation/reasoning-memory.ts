@@ -1,8 +1,8 @@
-// Sealed reasoning of answers to Chat clients, most of which hand none of it back: kept for a while by the tool call that
-// it led to, and put where it was when the call comes back. Refuses to give one caller, or one provider, what is
-// another's. Where it is known no more the turn goes on without, as encoders have it.
+// Sealed reasoning of answers to clients that hand none of it back, as most of Chat, and those of Responses that do not
+// ask for it: kept for a while by the tool call that it led to, and put where it was when the call comes back. Refuses to
+// give one caller, or one provider, what is another's. Where it is known no more the turn goes on without.
 
-import type { ConversationRequest, ReplyPart, Turn } from "#wire";
+import type { CallerFormatId, ConversationRequest, ReplyPart, Turn } from "#wire";
 import { legalToolId } from "../formats/tool-id.ts";
 import {
   isReasoning,
@@ -27,13 +27,17 @@ export class ReasoningMemory {
   }
 
   /** Keeps the sealed reasoning of an answer that calls a tool; any other answer leaves no trace. */
-  keep(callerId: string, parts: readonly ReplyPart[]): void {
+  keep(
+    callerId: string,
+    parts: readonly ReplyPart[],
+    { format = "chat" }: { format?: CallerFormatId } = {},
+  ): void {
     const call = parts.find((part) => part.kind === "toolCall");
     if (!call) return;
     const sealed = parts.filter(isReasoning).filter(({ carrier }) => carrier !== undefined);
     if (sealed.length === 0 || reasoningBytes(sealed) > MAX_REASONING_BYTES) return;
-    // By the id that a client of Chat was given.
-    this.#keeper.put(callerId, legalToolId(call.id, "chat"), sealed);
+    // By the id that the client was given.
+    this.#keeper.put(callerId, legalToolId(call.id, format), sealed);
   }
 
   /** The request with the reasoning of its tool calls where it was; the same one when none is known or missing. */

@@ -46,7 +46,7 @@ export interface PipelineParts extends DispatchParts, StreamParts {
   readonly admission: Admission;
   readonly policy: Pick<Policy, "apply">;
   readonly hostedTools: "drop" | "reject";
-  /** Reasoning that Chat clients will not hand back; absent where none is remembered. */
+  /** Reasoning that clients will not hand back; absent where none is remembered. */
   readonly reasoning?: ReasoningMemory;
   readonly newId: () => string;
   readonly nowMs: () => number;
@@ -304,7 +304,7 @@ function streamParts(context: Context) {
 async function translated(context: Context): Promise<Response> {
   const { bytes, asked, isStrict, isUnsealed, target, to, lease, maxCalls, exchange, parts } =
     context;
-  const { restore, onParts } = remembering(context);
+  const { restore, onParts, isForgetful } = remembering(context);
   const translation = await translateRequest(readBody(bytes), exchange.format, to, {
     target,
     hostedTools: parts.hostedTools,
@@ -334,21 +334,27 @@ async function translated(context: Context): Promise<Response> {
     reply: replyContext(context, translation),
     secret: lease.key,
     conceal: concealerOf(target.provider),
-    onParts,
+    onParts: isForgetful?.(translation.request) ? onParts : undefined,
   };
   return asked.isStream
     ? translateStream(answered, onEnd(context), parts)
     : translateReply(answered, onEnd(context));
 }
 
-/** What goes between two turns of a caller whose dialect has no place for sealed reasoning that all clients know. */
+/** What goes between two turns of a caller who may not hand sealed reasoning back. */
 function remembering({ exchange, target, parts: { reasoning } }: Context) {
-  if (!reasoning || exchange.format.id !== "chat") return {};
+  const format = exchange.format.id;
+  if (!reasoning || (format !== "chat" && format !== "responses")) return {};
   const callerId = exchange.caller.id;
   const whose = { callerId, providerId: target.provider.id };
+  // Chat has no place for it that all clients know; a client of Responses that asks for it hands it back.
+  const isForgetful = ({ wantsEncryptedReasoning }: ConversationRequest) =>
+    format === "chat" || !wantsEncryptedReasoning;
   return {
-    restore: (request: ConversationRequest) => reasoning.restore(request, whose),
-    onParts: (parts: readonly ReplyPart[]) => reasoning.keep(callerId, parts),
+    isForgetful,
+    restore: (request: ConversationRequest) =>
+      isForgetful(request) ? reasoning.restore(request, whose) : request,
+    onParts: (parts: readonly ReplyPart[]) => reasoning.keep(callerId, parts, { format }),
   };
 }
 

@@ -258,6 +258,53 @@ describe("a Chat client that forgets the thinking", () => {
   });
 });
 
+// opencode, for one: it asks OpenAI's own models for sealed reasoning, and no other.
+describe("a Responses client that does not ask for sealed reasoning", () => {
+  const signed = { type: "thinking", thinking: "hm ", signature: "c2lnbmVk+/==" };
+  const body = { tools: TOOLS.responses, reasoning: { effort: "medium" } };
+  // Longer than an id may be in Chat.
+  const kept = `toolu_${"x".repeat(50)}`;
+  const replyCalling = (id: string) => ({
+    ...messagesReply(signed),
+    content: [signed, { type: "tool_use", id, name: "f", input: { a: 1 } }],
+  });
+  const goOn = (id: string, output: readonly Fields[]) => ({
+    ...body,
+    input: [
+      { role: "user", content: "hi" },
+      ...output,
+      { type: "function_call_output", call_id: id, output: "done" },
+    ],
+  });
+
+  test("has it put back, byte for byte", async () => {
+    const first = await exchange("responses", "messages", {
+      answer: replyCalling(kept),
+      body,
+    });
+    const output = fieldsList(fields(JSON.parse(first.text))["output"]);
+    expect(JSON.stringify(output)).not.toContain("gw1.");
+    for (const sent of [output, output.filter(({ type }) => type !== "reasoning")]) {
+      const second = await exchange("responses", "messages", { body: goOn(kept, sent) });
+      expect(second.response.status).toBe(200);
+      expect(assistantBlocks(second)).toMatchObject([signed, { type: "tool_use", id: kept }]);
+    }
+  });
+
+  test("is not remembered for when it asks, and so has it", async () => {
+    const id = "toolu_asked";
+    const first = await exchange("responses", "messages", {
+      answer: replyCalling(id),
+      body: { ...body, ...THINKS.responses },
+    });
+    const output = fieldsList(fields(JSON.parse(first.text))["output"]);
+    expect(JSON.stringify(output)).toContain("gw1.");
+    const calls = output.filter(({ type }) => type !== "reasoning");
+    const second = await exchange("responses", "messages", { body: goOn(id, calls) });
+    expect(assistantBlocks(second)).toMatchObject([{ type: "tool_use", id }]);
+  });
+});
+
 function thinkingStream({ thinking, signature }: { thinking: string; signature: string }): string {
   const block = (index: number, content_block: Fields, deltas: readonly Fields[]) => [
     { type: "content_block_start", index, content_block },
