@@ -1,4 +1,4 @@
-// The simulator's Gemini: what it reads of a request, and that it notices a signature that was altered on its way.
+// The simulator's Gemini: what it reads of a request, and that it notices a signature that was lost on its way.
 
 import { expect, test } from "bun:test";
 import { isJsonObject, parseJson, type JsonObject } from "#wire";
@@ -32,25 +32,32 @@ function partsOf(text: string): JsonObject[] {
   return Array.isArray(parts) ? parts.filter(isJsonObject) : [];
 }
 
-test("a call is signed; with its signature, or without any, the conversation goes on", async () => {
+test("a call is signed, and the conversation goes on with that signature only", async () => {
   const { text } = await ask({ contents: [question], tools });
   const call = partsOf(text).find((part) => part["functionCall"] !== undefined);
   if (!call) throw new Error(`no call in ${text}`);
-  const { functionCall, thoughtSignature } = call;
+  const { functionCall = null, thoughtSignature } = call;
   expect(thoughtSignature).toBeString();
   const response = { name: "get_weather", response: { output: "sunny" } };
   const results = { role: "user", parts: [{ functionResponse: response }] };
   const goOn = (part: JsonObject) =>
     ask({ contents: [question, { role: "model", parts: [part] }, results], tools });
 
-  for (const part of [call, { functionCall: functionCall ?? null }]) {
-    const answer = await goOn(part);
-    expect(answer.status).toBe(200);
-    expect(partsOf(answer.text)).toEqual([{ text: "The tools have answered." }]);
+  const answer = await goOn(call);
+  expect(answer.status).toBe(200);
+  expect(partsOf(answer.text)).toEqual([{ text: "The tools have answered." }]);
+  const altered = { ...call, thoughtSignature: `${String(thoughtSignature)}=` };
+  for (const part of [{ functionCall }, altered]) {
+    const refused = await goOn(part);
+    expect(refused.status).toBe(400);
+    expect(refused.text).toContain("INVALID_ARGUMENT");
   }
-  const altered = await goOn({ ...call, thoughtSignature: `${String(thoughtSignature)}=` });
-  expect(altered.status).toBe(400);
-  expect(altered.text).toContain("INVALID_ARGUMENT");
+});
+
+test("a call that another upstream made needs no signature", async () => {
+  const made = { functionCall: { id: "toolu_1", name: "get_weather", args: {} } };
+  const contents = [question, { role: "model", parts: [made] }, question];
+  expect((await ask({ contents, tools })).status).toBe(200);
 });
 
 test("a stream is chunks, the last of which says why it ended and what it cost", async () => {

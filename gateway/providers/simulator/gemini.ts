@@ -1,5 +1,5 @@
 // The simulator as a Gemini upstream: requests read as the other dialects are, answers written as chunks of
-// `generateContent`. It signs every call, and refuses a conversation in which a signature came back altered.
+// `generateContent`. Like Gemini 3 it signs every call, and refuses a conversation in which a signature does not come back.
 
 import { createHash } from "node:crypto";
 import {
@@ -63,14 +63,19 @@ function readContent({ role, parts }: JsonObject): JsonObject[] {
   return texts.length > 0 ? [...results, { role: role ?? "user", content: texts }] : results;
 }
 
-/** What is wrong with the signatures of the history; undefined when nothing is. One that is missing is forgiven. */
-export function findAlteredSignature(body: JsonObject): Failure | undefined {
+/** Begins the ids of calls, so that those of another upstream, which nobody here signed, are told from them. */
+const CALL_PREFIX = "gemini_";
+
+/** The first call of the history whose signature is missing or another; undefined when there is none. */
+export function findLostSignature(body: JsonObject): Failure | undefined {
   const parts = objectsIn(body["contents"]).flatMap((content) => objectsIn(content["parts"]));
   for (const { functionCall, thoughtSignature } of parts) {
-    if (!isJsonObject(functionCall) || thoughtSignature === undefined) continue;
+    if (!isJsonObject(functionCall)) continue;
     const { id, name } = functionCall;
-    if (typeof id === "string" && thoughtSignature === signatureOf(id)) continue;
-    const message = `Function call ${JSON.stringify(name)} has a corrupted thought signature.`;
+    if (typeof id !== "string" || !id.startsWith(CALL_PREFIX)) continue;
+    if (thoughtSignature === signatureOf(id)) continue;
+    const problem = thoughtSignature === undefined ? "is missing its" : "has a corrupted";
+    const message = `Function call ${JSON.stringify(name)} ${problem} thought_signature.`;
     return { kind: "bad_request", message };
   }
   return undefined;
@@ -80,7 +85,8 @@ function signatureOf(id: string): string {
   return createHash("sha256").update(id).digest("base64");
 }
 
-function callPart(id: string, name: string, argumentText: string): JsonObject {
+function callPart(given: string, name: string, argumentText: string): JsonObject {
+  const id = CALL_PREFIX + given;
   const args: Json = JSON.parse(argumentText || "{}");
   return { functionCall: { id, name, args }, thoughtSignature: signatureOf(id) };
 }

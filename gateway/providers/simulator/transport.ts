@@ -17,12 +17,7 @@ import type { ReplyContext } from "../../formats/format.ts";
 import { formats } from "../../formats/index.ts";
 import { Losses } from "../../formats/losses.ts";
 import { answerEndpoint } from "./endpoints.ts";
-import {
-  findAlteredSignature,
-  geminiWriter,
-  readGeminiRequest,
-  type AnswerWriter,
-} from "./gemini.ts";
+import { findLostSignature, geminiWriter, readGeminiRequest, type AnswerWriter } from "./gemini.ts";
 import { findOrphanResult, readPrompt, type Prompt } from "./prompt.ts";
 import { findScenario, scenarios, type Scenario } from "./scenarios.ts";
 
@@ -79,7 +74,7 @@ export async function answerAs(
 
 /** What is wrong with a history in a way that the dialect's owner would not take. */
 function findWrong(spoken: FormatId, body: JsonObject): Failure | undefined {
-  if (spoken === "generate") return findAlteredSignature(body);
+  if (spoken === "generate") return findLostSignature(body);
   const orphan = spoken === "responses" ? findOrphanResult(body) : undefined;
   if (orphan === undefined) return undefined;
   const message = `No tool call found for function call output with call_id ${orphan}.`;
