@@ -378,13 +378,28 @@ function isAskedFor(
   return config !== undefined;
 }
 
+function withHeaders(provider: Provider, env: Environment): Provider {
+  const given = Object.entries(provider.headerVariables ?? {}).flatMap(([header, variable]) => {
+    const value = env[variable]?.trim() ?? "";
+    if (!/^[\x20-\x7e]*$/.test(value)) {
+      throw new ProviderConfigError(`${variable}: a header's value is printable ASCII.`);
+    }
+    return value === "" ? [] : [[header, value] as const];
+  });
+  if (given.length === 0) return provider;
+  return { ...provider, headers: { ...Object.fromEntries(given), ...provider.headers } };
+}
+
 // The vendor's variable is more specific to this run than a file, so it wins, as it does in the vendor's SDK.
 function withOverrides(
   provider: Provider,
   config: ProviderConfig | undefined,
   env: Environment,
 ): Provider {
-  const described = config ? describeProvider(provider.id, config, provider) : provider;
+  const described = withHeaders(
+    config ? describeProvider(provider.id, config, provider) : provider,
+    env,
+  );
   const baseUrl = baseUrlFrom(described, env);
   if (baseUrl === undefined) return described;
   if (provider.isServedWith && !URL.canParse(baseUrl)) {

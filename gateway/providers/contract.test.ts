@@ -7,7 +7,8 @@ import { upstreamFormats } from "../formats/index.ts";
 import { google } from "./google.ts";
 import { builtInProviders } from "./index.ts";
 import { describeProvider, ProviderConfig, ProviderConfigError } from "./operator.ts";
-import { baseUrlFrom, callUrl, upstreamUrl, type Provider } from "./provider.ts";
+import { baseUrlFrom, baseUrlVariables, callUrl, upstreamUrl, type Provider } from "./provider.ts";
+import { listProviders } from "../start.ts";
 
 const list: readonly Provider[] = builtInProviders;
 
@@ -210,4 +211,31 @@ test("a variable that holds a base URL is taken as it is", () => {
   const openai = list.find(({ id }) => id === "openai");
   const OPENAI_BASE_URL = "http://h/v1/";
   expect(openai && baseUrlFrom(openai, { OPENAI_BASE_URL })).toBe(OPENAI_BASE_URL);
+});
+
+test("of several variables for one address, the vendor's own wins", () => {
+  const qwen = list.find(({ id }) => id === "qwen");
+  if (!qwen) throw new Error("not listed");
+  const [own, alias, other] = ["https://own/v1", "https://alias/v1", "https://other/v1"];
+  const aliases = { QWEN_BASE_URL: alias, ALIBABA_BASE_URL: other };
+  expect(baseUrlFrom(qwen, { ...aliases, DASHSCOPE_BASE_URL: own })).toBe(own);
+  expect(baseUrlFrom(qwen, aliases)).toBe(alias);
+  expect(baseUrlFrom(qwen, { QWEN_BASE_URL: " ", ALIBABA_BASE_URL: other })).toBe(other);
+});
+
+test("no two upstreams listen to one variable", () => {
+  const names = list.flatMap((provider) => baseUrlVariables(provider));
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test("headers of the environment are sent beneath the operator's, and must be headers", () => {
+  const listed = (env: Record<string, string>, headers?: Record<string, string>) =>
+    listProviders({ openrouter: headers ? { headers } : {} }, env, { hasSimulator: false }).find(
+      ({ id }) => id === "openrouter",
+    )?.headers;
+  const env = { OPENROUTER_SITE_URL: "https://house.example", OPENROUTER_APP_NAME: "House" };
+  expect(listed(env)).toEqual({ "http-referer": "https://house.example", "x-title": "House" });
+  expect(listed(env, { "x-title": "Ours" })).toMatchObject({ "x-title": "Ours" });
+  expect(listed({})).toBeUndefined();
+  expect(() => listed({ OPENROUTER_APP_NAME: "a\r\nb" })).toThrow("OPENROUTER_APP_NAME");
 });

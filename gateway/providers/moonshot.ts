@@ -10,6 +10,7 @@ export const moonshot: Provider = {
   formats: ["chat"],
   baseUrl: "https://api.moonshot.ai/v1",
   baseUrlEnv: "MOONSHOT_BASE_URL",
+  baseUrlAliases: ["KIMI_BASE_URL"],
   quirks: {
     ...COMPATIBLE,
     wantsReasoningContent: true,

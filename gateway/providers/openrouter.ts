@@ -11,6 +11,8 @@ export const openrouter: Provider = {
   formats: ["chat"],
   baseUrl: "https://openrouter.ai/api/v1",
   baseUrlEnv: "OPENROUTER_BASE_URL",
+  // Which app is listed for the requests.
+  headerVariables: { "http-referer": "OPENROUTER_SITE_URL", "x-title": "OPENROUTER_APP_NAME" },
   quirks: { ...COMPATIBLE, thinkingField: "reasoning" },
   keyCheckPath: "/key",
   endpoints: ["embeddings"],

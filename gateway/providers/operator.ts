@@ -152,7 +152,7 @@ function speaking(known: Provider, api: FormatId | undefined): Provider {
   const elsewhere = known.formats.includes(api) ? undefined : known.otherBaseUrls?.[api];
   if (elsewhere === undefined) return chosen;
   // The vendor's variable names the address of its own dialect, not of this one.
-  const { baseUrlEnv: _own, ...rest } = chosen;
+  const { baseUrlEnv: _own, baseUrlAliases: _aliases, ...rest } = chosen;
   return { ...rest, baseUrl: elsewhere };
 }
 

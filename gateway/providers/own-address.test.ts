@@ -19,6 +19,15 @@ test("a variable that names a host without a scheme is looked at too", () => {
   expect(findOwnAddress(builtInProviders, env, bind)).toEqual(["OLLAMA_HOST"]);
 });
 
+test("another name of a variable is looked at too, behind the first or alone", () => {
+  const own = "http://127.0.0.1:4000/v1";
+  const findIn = (env: Record<string, string>) => findOwnAddress(builtInProviders, env, bind);
+  expect(findIn({ KIMI_BASE_URL: own })).toEqual(["KIMI_BASE_URL"]);
+  expect(findIn({ MOONSHOT_BASE_URL: "https://h/v1", KIMI_BASE_URL: own })).toEqual([
+    "KIMI_BASE_URL",
+  ]);
+});
+
 test("another port, another host and a port not yet known are not it", () => {
   expect(find("http://127.0.0.1:4001")).toEqual([]);
   expect(find("http://10.0.0.1:4000")).toEqual([]);

@@ -3,7 +3,7 @@
 // without end. Refuses nothing: it names the variables, the caller ignores them.
 
 import { isLoopback, type BindAddress, type Environment } from "#platform";
-import { baseUrlFrom, type Provider } from "./provider.ts";
+import { baseUrlFrom, baseUrlVariables, type Provider } from "./provider.ts";
 
 /** The names of variables whose URL is the gateway's own address. */
 export function findOwnAddress(
@@ -13,12 +13,12 @@ export function findOwnAddress(
 ): readonly string[] {
   // Port 0 is not known yet; nobody can have pointed at it.
   if (bind.port === 0) return [];
-  return providers.flatMap((provider) => {
-    const { baseUrlEnv } = provider;
-    const url = URL.parse(baseUrlFrom(provider, env) ?? "");
-    const isOwn = url && isLoopback(url.hostname) && Number(url.port) === bind.port;
-    return baseUrlEnv && isOwn ? [baseUrlEnv] : [];
-  });
+  return providers.flatMap((provider) =>
+    baseUrlVariables(provider).filter((name) => {
+      const url = URL.parse(baseUrlFrom(provider, { [name]: env[name] }) ?? "");
+      return url !== null && isLoopback(url.hostname) && Number(url.port) === bind.port;
+    }),
+  );
 }
 
 /** The environment without some of its variables. */

@@ -41,6 +41,8 @@ export interface Provider {
   readonly otherBaseUrls?: Readonly<Partial<Record<FormatId, string>>>;
   /** Environment variable that overrides baseUrl, as the vendor's own SDK has it. */
   readonly baseUrlEnv?: string;
+  /** Other variables that say the same; the first that is set wins, and baseUrlEnv before them. */
+  readonly baseUrlAliases?: readonly string[];
   /** True when that variable names a host, as `127.0.0.1:11434`, and the path stays the provider's own. */
   readonly isHostVariable?: true;
   readonly quirks: Quirks;
@@ -64,6 +66,8 @@ export interface Provider {
    * is, because it has no address of its own. Absent: always.
    */
   readonly isServedWith?: "entry" | "address";
+  /** Variables whose value is sent in a header, by the header's name; the operator's own come on top. */
+  readonly headerVariables?: Readonly<Record<string, string>>;
   /** Sent with every call; the operator's own come on top. */
   readonly headers?: Readonly<Record<string, string>>;
   /** What an operator's address must look like, where not every URL can be one. */
@@ -92,12 +96,20 @@ export interface Provider {
   readonly answer?: (request: OutboundRequest, format: FormatId) => Promise<OutboundResponse>;
 }
 
+/** The variables that may say where it is, the first that is set before others. */
+export function baseUrlVariables({
+  baseUrlEnv,
+  baseUrlAliases = [],
+}: Pick<Provider, "baseUrlEnv" | "baseUrlAliases">): readonly string[] {
+  return baseUrlEnv === undefined ? [] : [baseUrlEnv, ...baseUrlAliases];
+}
+
 /** The address that the provider's variable gives it; undefined when it is not set. */
-export function baseUrlFrom(
-  { baseUrl, baseUrlEnv, isHostVariable }: Provider,
-  env: Environment,
-): string | undefined {
-  const given = baseUrlEnv ? env[baseUrlEnv]?.trim() : undefined;
+export function baseUrlFrom(provider: Provider, env: Environment): string | undefined {
+  const { baseUrl, isHostVariable } = provider;
+  const given = baseUrlVariables(provider)
+    .map((name) => env[name]?.trim())
+    .find(Boolean);
   if (!given || !isHostVariable) return given || undefined;
   const own = new URL(baseUrl);
   const hasScheme = /^https?:\/\//.test(given);

@@ -10,6 +10,7 @@ export const qwen: Provider = {
   formats: ["chat"],
   baseUrl: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
   baseUrlEnv: "DASHSCOPE_BASE_URL",
+  baseUrlAliases: ["QWEN_BASE_URL", "ALIBABA_BASE_URL"],
   quirks: {
     ...COMPATIBLE,
     thinkingField: "enable_thinking",
