@@ -43,7 +43,7 @@ export class PlacePool {
   /** Leases a portion at most; resolves to how many, 0 when there is none anywhere. One after the other. */
   lease(holder: PlaceHolder): Promise<number> {
     const leased = this.#turn.then(() => this.#lease(holder));
-    this.#turn = leased;
+    this.#turn = leased.catch(() => {});
     return leased;
   }
 

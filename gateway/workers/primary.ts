@@ -24,7 +24,7 @@ import { type Gateway, type StartGatewayOptions, upstreamsOf } from "../start.ts
 import { CredentialFeed } from "./credential-feed.ts";
 import { openSharedServices, type SharedServices } from "./shared-services.ts";
 import { WorkerDesk } from "./worker-desk.ts";
-import { WorkerHandle } from "./worker-handle.ts";
+import { WorkerHandle, type WorkerReady } from "./worker-handle.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** How long the workers may take to take note of something, in ms, before a caller's answer goes out without it. */
@@ -132,7 +132,7 @@ function openPool(options: StartGatewayOptions, { services, providers, bind }: O
     desks.set(worker, opened);
     return opened.handlers;
   };
-  const pool: WorkerPool = new WorkerPool({
+  const pool: WorkerPool<WorkerHandle, WorkerReady> = new WorkerPool({
     count,
     spawn: (number) =>
       new WorkerHandle({ number, env: workerEnv, writeLog: workerLog.write, handlers, log }),

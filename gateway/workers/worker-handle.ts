@@ -65,7 +65,8 @@ export class WorkerHandle {
         },
       },
       send: (message) => void this.#child.send(message),
-      onError: (error) => log.error("a message of a worker was not understood", { error, number }),
+      onError: (error) =>
+        log.error("a message of a worker was not understood", { error, worker: number }),
     });
     this.#child = Bun.spawn([process.execPath, PROGRAM], {
       env: { BUN_CONFIG_MAX_HTTP_REQUESTS: MAX_HTTP_REQUESTS, ...env },
@@ -73,7 +74,9 @@ export class WorkerHandle {
       serialization: "json",
       ipc: (message: unknown) => this.channel.receive(message),
     });
-    void passLines(this.#child.stderr, writeLog);
+    passLines(this.#child.stderr, writeLog).catch((error: unknown) => {
+      log.warn("the log of a worker cannot be read any more", { error, worker: number });
+    });
     this.exited = this.#child.exited.then((code) => {
       this.channel.close();
       return String(this.#child.signalCode ?? `exit code ${code}`);
