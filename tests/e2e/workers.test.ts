@@ -88,7 +88,7 @@ async function total(secret: string) {
 async function metric(line: string): Promise<number> {
   const text = await (await send("/metrics", gateway.token)).text();
   const found = text.split("\n").find((each) => each.startsWith(`${line} `));
-  return Number(found?.slice(line.length));
+  return Number(found?.slice(line.length) ?? 0);
 }
 
 onLinux("limits and budgets hold over all workers", () => {
@@ -223,6 +223,11 @@ onLinux("what one worker knows all know", () => {
   });
 });
 
+/** Reads until there is no more; rejects when that is not the end. */
+async function readOn(reader: { read(): Promise<{ done: boolean }> } | undefined): Promise<void> {
+  for (let isOver = reader === undefined; !isOver;) isOver = (await reader?.read())?.done ?? true;
+}
+
 onLinux("a worker that is killed", () => {
   test("takes its streams with it, pays for them, frees their places, and is replaced", async () => {
     const OPEN = 12;
@@ -242,7 +247,7 @@ onLinux("a worker that is killed", () => {
     const { reserved, spent } = await total(secret);
     expect(spent).toBe(0);
     let cut = 0;
-    for (const reader of readers) reader?.read().catch(() => (cut += 1));
+    for (const reader of readers) readOn(reader).catch(() => (cut += 1));
     const [victim = 0] = workerPids();
     process.kill(victim, "SIGKILL");
     await until(async () =>
