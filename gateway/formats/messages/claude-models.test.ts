@@ -32,3 +32,16 @@ test("sampling and xhigh changed one version later", () => {
     refusesSampling: true,
   });
 });
+
+test.each([
+  ["claude-3-haiku-20240307", 4_096],
+  ["claude-3-5-sonnet-20241022", 8_192],
+  ["claude-3-7-sonnet@20250219", 64_000],
+  ["claude-sonnet-4-20250514", 64_000],
+  ["us.anthropic.claude-opus-4-1-20250805-v1:0", 32_000],
+  ["claude-opus-4-5", 64_000],
+  ["global.anthropic.claude-sonnet-5-5", 64_000],
+  ["kimi-k2-5", undefined],
+])("%s answers at most %p tokens", (model, expected) => {
+  expect(modelAbilities(model).maxOutputTokens).toBe(expected);
+});

@@ -16,6 +16,8 @@ export interface ModelAbilities {
   readonly hasSystemTurns: boolean;
   /** JSON of a given schema; older models answer 400. */
   readonly hasSchemas: boolean;
+  /** Most tokens of one answer; absent: not known. */
+  readonly maxOutputTokens?: number;
   /** `temperature`, `top_p` and `top_k` other than the default are an error. */
   readonly refusesSampling: boolean;
 }
@@ -30,10 +32,21 @@ function claudeVersion(model: string): number {
   return major === undefined ? Number.MAX_SAFE_INTEGER : Number(major) * 100 + Number(minor);
 }
 
+/** After Anthropic's overview of models; of a newer one at least as much as of the last that is known. */
+function mostOutput(model: string, version: number): number | undefined {
+  if (version === 0) return undefined;
+  if (version >= 405) return 64_000;
+  if (version >= 400) return /opus/i.test(model) ? 32_000 : 64_000;
+  if (version >= 307) return 64_000;
+  return version >= 305 ? 8_192 : 4_096;
+}
+
 /** Abilities by model id, with or without a host's prefix and date suffix. */
 export function modelAbilities(model: string): ModelAbilities {
   const version = claudeVersion(model);
+  const maxOutputTokens = mostOutput(model, version);
   return {
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     hasAdaptiveThinking: version >= 406,
     alwaysThinks: version > 0 && /fable|mythos/i.test(model),
     hasXhighEffort: version >= 407,

@@ -270,7 +270,9 @@ describe("thinking", () => {
 describe("parameters", () => {
   test("max_tokens is the model's maximum, or a named default", () => {
     expect(encode({}, { maxOutputTokens: 64_000 }).body.max_tokens).toBe(64_000);
-    const unknown = encode({});
+    expect(encode({}, { model: "claude-opus-4-1", maxOutputTokens: 9 }).body.max_tokens).toBe(9);
+    expect(encode({}, { model: "anthropic.claude-opus-4-1-v1:0" }).body.max_tokens).toBe(32_000);
+    const unknown = encode({}, { model: "lab-large" });
     expect(unknown.body.max_tokens).toBe(4_096);
     expect(unknown.losses).toContain("maxOutputTokens=");
     expect(encode({ maxOutputTokens: 9 }, { maxOutputTokens: 5 }).body.max_tokens).toBe(5);

@@ -54,7 +54,9 @@ function maxTokensOf(request: ConversationRequest, target: Target): number {
   const limit = target.maxOutputTokens;
   const field = pathOf(request, "maxOutputTokens");
   if (maxOutputTokens === undefined) {
-    if (limit !== undefined) return limit;
+    // The clouds list no models, and the dialect wants a limit.
+    const most = limit ?? modelAbilities(target.model).maxOutputTokens;
+    if (most !== undefined) return most;
     target.losses.add(field, `limited to ${DEFAULT_MAX_TOKENS}, the model's maximum is unknown`);
     return DEFAULT_MAX_TOKENS;
   }
