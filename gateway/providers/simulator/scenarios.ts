@@ -80,7 +80,10 @@ function thinking(prompt: Prompt): ReplyEvent[] {
 /** Every scenario by model name. */
 export const scenarios = {
   echo: { summary: "repeats the last user message", events: echo },
-  tool: { summary: "one tool call; text once it is answered", events: (p) => calls(p, 1) },
+  tool: {
+    summary: "one tool call; text once it is answered, or where no tool is offered",
+    events: (p) => (p.tools.length > 0 ? calls(p, 1) : echo(p)),
+  },
   tools: {
     summary: "two parallel tool calls; text once they are answered",
     events: (p) => calls(p, 2),
