@@ -19,6 +19,8 @@ export interface BenchOptions {
   readonly parts: readonly Part[];
   /** Where the peers are, or will be installed; without it they are left out. */
   readonly peersFolder?: string;
+  /** Workers of a second gateway beside the one with its defaults; without it there is none. */
+  readonly workers?: number;
   readonly jsonPath?: string;
   readonly profileFolder?: string;
   /** Writes what is printed to docs/performance.md as well. */
@@ -36,6 +38,7 @@ About ten minutes; with peers, twenty-five.
 ${listed(parts)}
   --peers <dir>      measure other gateways too, installed into this folder from npm (1.5 GB, not inside the
                      repository) and kept there for the next run
+  --workers <n>      measure a gateway of <n> workers too, beside the one of one process
   --rounds <n>       rounds per lane, medians are taken over them (default ${DEFAULT_ROUNDS})
   --window-ms <n>    milliseconds per lane and round (default ${DEFAULT_WINDOW_MS})
   --json <file>      write every figure to a file
@@ -49,12 +52,13 @@ bench/README.md says how to read the figures.
 /** Parses the arguments after the script. Throws BenchError (`bad_option`). */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { values } = parse(args);
-  const { json, profile } = values;
+  const { json, profile, workers } = values;
   return {
     rounds: positive("--rounds", values.rounds, DEFAULT_ROUNDS),
     windowMs: positive("--window-ms", values["window-ms"], DEFAULT_WINDOW_MS),
     parts: chosen(values.scenario),
     ...(values.peers !== undefined && { peersFolder: outside(values.peers) }),
+    ...(workers !== undefined && { workers: several("--workers", workers) }),
     ...(json !== undefined && { jsonPath: json }),
     ...(profile !== undefined && { profileFolder: profile }),
     writesDocs: values["write-docs"] === true,
@@ -71,6 +75,7 @@ function parse(args: readonly string[]) {
         "window-ms": { type: "string" },
         scenario: { type: "string", multiple: true },
         peers: { type: "string" },
+        workers: { type: "string" },
         json: { type: "string" },
         profile: { type: "string" },
         "write-docs": { type: "boolean" },
@@ -88,6 +93,15 @@ function positive(name: string, text: string | undefined, fallback: number): num
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new BenchError("bad_option", `${name}: expected a whole number above 0, not "${text}"`);
+}
+
+function several(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 1 && value <= 64) return value;
+  throw new BenchError(
+    "bad_option",
+    `${name}: expected a whole number from 2 to 64, not "${text}"`,
+  );
 }
 
 function chosen(ids: readonly string[] | undefined): readonly Part[] {

@@ -11,9 +11,11 @@ import { startBare, SUBJECT, type Starter } from "./target.ts";
 export function startersFor({
   profileFolder,
   peersFolder,
+  workers,
 }: {
   profileFolder?: string | undefined;
   peersFolder?: string | undefined;
+  workers?: number | undefined;
 }): readonly Starter[] {
   return [
     { id: "nginx", start: startNginx },
@@ -23,6 +25,13 @@ export function startersFor({
       id: SUBJECT,
       start: (url, place) => startGatewayTarget(url, place, { id: SUBJECT, profileFolder }),
     },
+    ...(workers === undefined ? [] : [gatewayOf(workers)]),
     ...(peersFolder === undefined ? [] : peerStarters(peersFolder)),
   ];
+}
+
+function gatewayOf(workers: number): Starter {
+  const id = `${SUBJECT}-x${workers}`;
+  const args = ["--workers", String(workers)];
+  return { id, start: (url, place) => startGatewayTarget(url, place, { id, args }) };
 }
