@@ -402,3 +402,13 @@ describe("tools and parameters", () => {
     }
   });
 });
+
+test("an id that no other dialect accepts is mapped alike in the call and its result", () => {
+  const id = "functions.Bash:0";
+  const given = turns(["user", text("u")], ["assistant", { ...call, id }], ["user", result(id)]);
+  const sent = JSON.stringify(encode(given).body);
+  expect(sent).not.toContain(id);
+  const ids = [...sent.matchAll(/"id":"([\w-]+)"/g)].map(([, each]) => each);
+  expect(ids).toHaveLength(2);
+  expect(new Set(ids).size).toBe(1);
+});
