@@ -94,10 +94,17 @@ export async function measure(
   );
 }
 
-/** Runs a lane with `workload` until its code is compiled. */
+const warm = new WeakMap<Target, Set<string>>();
+
+/** Runs a lane with `workload` until its code is compiled; shortly where the same was done in this run. */
 export async function warmUp(lane: Lane, workload: Workload, load: Child): Promise<void> {
-  const durationMs = lane.target.serves ? GATEWAY_WARM_UP_MS : REFERENCE_WARM_UP_MS;
+  const { target, pair } = lane;
+  const done = warm.get(target) ?? new Set();
+  const key = `${pair.client} ${pair.upstream} ${workload.isStream} ${workload.promptBytes}`;
+  const isCold = target.serves !== undefined && !done.has(key);
+  const durationMs = isCold ? GATEWAY_WARM_UP_MS : REFERENCE_WARM_UP_MS;
   await closedLoop(lane, workload, { load, durationMs });
+  warm.set(target, done.add(key));
 }
 
 async function closedLoop(

@@ -24,7 +24,7 @@ const PAIR: Pair = { client: "chat", upstream: "chat" };
 const TRANSLATED: Pair = { client: "messages", upstream: "chat" };
 
 // Longer than the time to begin: a stream that waited for another's end must not count.
-const workload = streamed({ kind: "paced", deltas: 14, everyMs: 500 });
+const workload = streamed({ kind: "paced", deltas: 12, everyMs: 500 });
 
 interface Row {
   readonly target: string;
