@@ -15,6 +15,7 @@ export class LabelSets<Name extends string> {
   readonly #names: readonly Name[];
   readonly #known = new Map<string, Readonly<Record<Name, string>>>();
   readonly #other: Readonly<Record<Name, string>>;
+  #last: Record<"given" | "set", Readonly<Record<Name, string>>> | undefined;
 
   constructor(names: readonly Name[]) {
     this.#names = names;
@@ -23,6 +24,15 @@ export class LabelSets<Name extends string> {
 
   /** The set to count under: the given one without secrets, or `other`. Labels that were not declared are left out. */
   bounded(given: Readonly<Record<Name, string>>): Readonly<Record<Name, string>> {
+    // Most requests are like the one before.
+    const last = this.#last;
+    if (last && this.#names.every((name) => last.given[name] === given[name])) return last.set;
+    const set = this.#find(given);
+    this.#last = { given: { ...given }, set };
+    return set;
+  }
+
+  #find(given: Readonly<Record<Name, string>>): Readonly<Record<Name, string>> {
     let key = "";
     for (const name of this.#names) {
       const value = given[name];

@@ -9,8 +9,9 @@ import { dayOf } from "../keys/budget-window.ts";
 import type { KeyHistory } from "../keys/key-accounts.ts";
 import type { Settlement } from "../pipeline/settlement.ts";
 import type { PriceOf } from "../pricing/prices.ts";
-import { LEDGER_COLUMNS, type LedgerRow, ledgerRow } from "./ledger-row.ts";
+import { type LedgerRow, ledgerRow } from "./ledger-row.ts";
 import { LEDGER_MIGRATIONS } from "./ledger-schema.ts";
+import { insertRows } from "./row-insert.ts";
 
 /** One transaction in this time at most, in ms. */
 export const FLUSH_EVERY_MS = 200;
@@ -40,8 +41,6 @@ function openLedgerDatabase(home: string): Database {
   return openDatabase(ledgerPath(home), options);
 }
 
-const INSERT = `INSERT INTO requests (${LEDGER_COLUMNS.join(", ")})
-  VALUES (${LEDGER_COLUMNS.map((name) => `@${name}`).join(", ")})`;
 const SPEND = `INSERT INTO key_spending (key_id, day, nano_usd) VALUES (?, ?, ?)
   ON CONFLICT (key_id, day) DO UPDATE SET nano_usd = nano_usd + excluded.nano_usd`;
 
@@ -140,10 +139,10 @@ export class Ledger {
   }
 
   #write(): void {
-    const insert = this.database.prepare(INSERT);
-    for (const one of this.#waiting) {
-      insert.run("request_id" in one ? one : ledgerRow(one, this.#parts.priceOf));
-    }
+    const rows = this.#waiting.map((one) =>
+      "request_id" in one ? one : ledgerRow(one, this.#parts.priceOf),
+    );
+    insertRows(this.database, rows);
     const spend = this.database.prepare(SPEND);
     for (const [keyId, days] of this.#spent) {
       for (const [day, nanoUsd] of days) spend.run(keyId, day, nanoUsd);

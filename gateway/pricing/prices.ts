@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import type { CatalogModel } from "../models/catalog.ts";
+import type { Provider } from "../providers/provider.ts";
 import type { ModelPrice } from "./price.ts";
 import { PRICE_TABLE } from "./price-table.ts";
 
@@ -58,19 +59,24 @@ export type PricesConfig = z.infer<typeof PricesConfig>;
 /** Finds prices. */
 export type PriceOf = (model: CatalogModel) => ModelPrice | undefined;
 
-/** Models whose price is remembered: asked twice for each request, and the same every time. */
+/** Models of one provider whose price is remembered: asked twice for each request, and the same every time. */
 const MAX_REMEMBERED = 1_000;
 
 /** Looks into the operator's prices, then into the bundled ones. */
 export function priceList(configured: PricesConfig): PriceOf {
   const own = new Map(Object.entries(configured));
-  const remembered = new Map<string, ModelPrice | undefined>();
-  return (model) => {
-    const key = `${model.id} ${model.provider.baseUrl}`;
-    if (remembered.has(key)) return remembered.get(key);
+  const find = (model: CatalogModel) => {
     const configuredPrice = own.get(model.id);
-    const price = configuredPrice ? known(configuredPrice) : bundledPrice(model);
-    if (remembered.size < MAX_REMEMBERED) remembered.set(key, price);
+    return configuredPrice ? known(configuredPrice) : bundledPrice(model);
+  };
+  const remembered = new WeakMap<Provider, Map<string, ModelPrice | undefined>>();
+  return (model) => {
+    const ofProvider = remembered.get(model.provider) ?? new Map<string, ModelPrice | undefined>();
+    const { id } = model;
+    if (ofProvider.has(id)) return ofProvider.get(id);
+    const price = find(model);
+    if (ofProvider.size < MAX_REMEMBERED) ofProvider.set(id, price);
+    remembered.set(model.provider, ofProvider);
     return price;
   };
 }
