@@ -84,7 +84,8 @@ test("what does not fit its contract is refused, and what is no message is told"
   await expect(asking.ask("double", "2" as never)).rejects.toThrow("expected number");
   await expect(asking.ask("shout" as never, null as never)).rejects.toThrow();
   expect(errors).toEqual([]);
-  for (const junk of [null, 7, "x", {}, { name: 1 }, { answers: "1" }]) answering.receive(junk);
+  for (const junk of [null, 7, "x", {}, { kind: "ask", name: 1 }, { kind: "answer", id: "1" }])
+    answering.receive(junk);
   asking.tell("note", 5 as never);
   await Bun.sleep(0);
   expect(errors).toHaveLength(7);

@@ -34,10 +34,11 @@ const ToldFailure = z.object({
   headers: z.record(z.string(), z.string()).optional(),
 });
 
-const Message = z.union([
-  z.object({ name: z.string(), body: z.unknown(), id: z.int().optional() }),
-  z.object({ answers: z.int(), body: z.unknown() }),
-  z.object({ answers: z.int(), failed: ToldFailure }),
+const Message = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("ask"), id: z.int(), name: z.string(), body: z.unknown() }),
+  z.object({ kind: z.literal("tell"), name: z.string(), body: z.unknown() }),
+  z.object({ kind: z.literal("answer"), id: z.int(), body: z.unknown() }),
+  z.object({ kind: z.literal("failure"), id: z.int(), failed: ToldFailure }),
 ]);
 
 /** The other side is gone, or has said something that is no answer. */
@@ -90,7 +91,7 @@ export class Channel<Own extends Contract, Other extends Contract> {
     const asked = Promise.withResolvers<unknown>();
     this.#asked.set(id, asked);
     try {
-      this.#options.send({ id, name, body: question });
+      this.#options.send({ kind: "ask", id, name, body: question });
     } catch (cause) {
       this.#asked.delete(id);
       throw gone(cause);
@@ -104,7 +105,7 @@ export class Channel<Own extends Contract, Other extends Contract> {
   tell<N extends Name<Other>>(name: N, body: z.input<Other[N]["asks"]>): void {
     if (this.#isClosed) return;
     try {
-      this.#options.send({ name, body });
+      this.#options.send({ kind: "tell", name, body });
     } catch (error) {
       this.#options.onError(error);
     }
@@ -114,10 +115,12 @@ export class Channel<Own extends Contract, Other extends Contract> {
   receive(given: unknown): void {
     const { data: message, error } = Message.safeParse(given);
     if (!message) return this.#options.onError(error);
-    if ("name" in message) return void this.#answer(message);
-    const asked = this.#asked.get(message.answers);
-    this.#asked.delete(message.answers);
-    if ("failed" in message) asked?.reject(thrownAs(message.failed));
+    const { kind } = message;
+    if (kind === "ask") return void this.#answer(message);
+    if (kind === "tell") return void this.#hear(message);
+    const asked = this.#asked.get(message.id);
+    this.#asked.delete(message.id);
+    if (kind === "failure") asked?.reject(thrownAs(message.failed));
     else asked?.resolve(message.body);
   }
 
@@ -128,13 +131,20 @@ export class Channel<Own extends Contract, Other extends Contract> {
     this.#asked.clear();
   }
 
-  async #answer({ name, body, id }: { name: string; body?: unknown; id?: number | undefined }) {
+  async #answer({ id, name, body }: { id: number; name: string; body?: unknown }): Promise<void> {
     try {
       const answer = await this.#run(name, body);
-      if (id !== undefined) this.#send({ answers: id, body: answer ?? null });
+      this.#send({ kind: "answer", id, body: answer ?? null });
     } catch (error) {
-      if (id === undefined) this.#options.onError(error);
-      else this.#send({ answers: id, failed: toldAs(error) });
+      this.#send({ kind: "failure", id, failed: toldAs(error) });
+    }
+  }
+
+  async #hear({ name, body }: { name: string; body?: unknown }): Promise<void> {
+    try {
+      await this.#run(name, body);
+    } catch (error) {
+      this.#options.onError(error);
     }
   }
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { MetricsSnapshot } from "#platform";
 import { Credential, CredentialBlock, UsageReports } from "#wire";
 import { BUDGET_WINDOWS, SPOKEN_FORMATS } from "../keys/key-rules.ts";
-import { LEDGER_COLUMNS } from "../ledger/ledger-row.ts";
+import { LEDGER_COLUMNS, type LedgerRow } from "../ledger/ledger-row.ts";
 import type { Channel, Contract } from "./channel.ts";
 
 const Nothing = z.null();
@@ -63,9 +63,18 @@ const Observed = z.object({
   costUsd: z.number(),
 });
 
+// By hand: of all that is said this is said most often, and a schema of its columns costs three times as much.
+function isLedgerRow(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return LEDGER_COLUMNS.every((name) => {
+    const cell: unknown = Reflect.get(value, name);
+    return cell === null || typeof cell === "string" || typeof cell === "number";
+  });
+}
+
 /** What became of requests, for ledger, access log and broker. */
 export const Report = z.object({
-  rows: z.array(z.record(z.enum(LEDGER_COLUMNS), z.union([z.string(), z.number(), z.null()]))),
+  rows: z.array(z.custom<LedgerRow>(isLedgerRow, "expected a row of the ledger")),
   lines: z.array(z.string()),
   uses: z.array(Observed),
   limits: z.array(

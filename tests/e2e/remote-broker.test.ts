@@ -129,11 +129,20 @@ async function store(
 
 const apiKey = (key: string) => ({ type: "api_key", key });
 
-async function ask({ ready }: Program, content = "hello"): Promise<number> {
+async function ask(
+  { ready }: Program,
+  content = "hello",
+  headers: Record<string, string> = {},
+): Promise<number> {
   const messages = [{ role: "user", content }];
   const response = await fetch(`${ready["gateway"]?.url}/v1/messages`, {
     method: "POST",
-    headers: { "x-api-key": ready["gateway"]?.key ?? "", "content-type": "application/json" },
+    keepalive: headers["connection"] !== "close",
+    headers: {
+      "x-api-key": ready["gateway"]?.key ?? "",
+      "content-type": "application/json",
+      ...headers,
+    },
     body: JSON.stringify({ model: "anthropic/claude-sonnet-4-5", max_tokens: 9, messages }),
   });
   await response.text();
@@ -225,3 +234,40 @@ test("a gateway leases its keys by default, and tells what it used", async () =>
   });
   expect(gateway.log).not.toContain("canary");
 }, 60_000);
+
+test.skipIf(process.platform !== "linux")(
+  "a gateway of several workers leases each key once, and is one client to its broker",
+  async () => {
+    mkdirSync(join(scratch, "broker-home"), { mode: 0o700 });
+    const broker = await startBroker("127.0.0.1:0");
+    const brokerUrl = broker.ready["broker"]?.url ?? "";
+    await store(brokerUrl, apiKey(KEY_1));
+    const gateway = await startGateway(brokerUrl, { PARLEY_GATEWAY_WORKERS: "3" });
+    for (let count = 0; count < 12; count += 1) {
+      expect(await ask(gateway, `hello ${count}`, { connection: "close" })).toBe(200);
+    }
+    expect(new Set(keysSeen)).toEqual(new Set([KEY_1]));
+    await gateway.stop();
+    const clients = await fetch(`${brokerUrl}/v1/usage/clients`, {
+      headers: { authorization: `Bearer ${brokerToken()}` },
+    });
+    expect(await clients.json()).toMatchObject({
+      clients: [{ providers: [{ provider: "anthropic", requests: 12, inputTokens: 12 }] }],
+    });
+    await broker.stop();
+    const audit = Bun.spawn(["node", launcher, "auth-broker", "audit", "--json"], {
+      env: { ...pathOnly(), PARLEY_HOME: join(scratch, "broker-home") },
+      stdout: "pipe",
+    });
+    const leased = (await audit.stdout.text()).match(/"credential\.lease"/g);
+    expect(leased).toHaveLength(1);
+    expect(gateway.log).toMatch(/"worker":[123]/);
+    expect(gateway.log).not.toContain("canary");
+  },
+  60_000,
+);
+
+function pathOnly(): Record<string, string> {
+  const { PATH = "" } = environment();
+  return { PATH, HOME: scratch };
+}
