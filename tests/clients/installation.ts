@@ -22,15 +22,24 @@ export class NotRunnable extends Error {
 const Installed = z.object({ version: z.string() });
 
 /** Installs `client` under `folder`, unless that version is there already; the start of its command line. Throws NotRunnable. */
-export async function install(client: Client, folder: string): Promise<readonly string[]> {
+export async function install(
+  client: Client,
+  folder: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const place = join(folder, client.id);
   const modules = join(place, "node_modules");
-  if (installedVersion(client, modules) !== client.version) await download(client, place);
+  if (installedVersion(client, modules) !== client.version) await download(client, place, signal);
   const argv = client.program(modules);
   const { PATH = "" } = environment();
   const env = { PATH, HOME: place };
-  const asked = { argv: [...argv, "--version"], env, cwd: place, timeoutMs: VERSION_TIMEOUT_MS };
-  const { code, out, err } = await runProgram(asked);
+  const { code, out, err } = await runProgram({
+    argv: [...argv, "--version"],
+    env,
+    cwd: place,
+    timeoutMs: VERSION_TIMEOUT_MS,
+    signal,
+  });
   if (code !== 0 || !(out + err).includes(client.version)) {
     throw new NotRunnable(`--version ended with ${code}: ${lastWords(err || out)}`);
   }
@@ -46,7 +55,11 @@ function installedVersion({ package: name }: Client, modules: string): string | 
   }
 }
 
-async function download({ package: name, version }: Client, place: string): Promise<void> {
+async function download(
+  { package: name, version }: Client,
+  place: string,
+  signal: AbortSignal,
+): Promise<void> {
   mkdirSync(place, { recursive: true });
   const manifest = { private: true, dependencies: { [name]: version } };
   writeFileSync(join(place, "package.json"), JSON.stringify(manifest));
@@ -61,6 +74,7 @@ async function download({ package: name, version }: Client, place: string): Prom
     env,
     cwd: place,
     timeoutMs: INSTALL_TIMEOUT_MS,
+    signal,
   });
   if (code !== 0) throw new NotRunnable(`npm install ended with ${code}: ${lastWords(err || out)}`);
 }

@@ -8,18 +8,22 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly timeoutMs: number;
+  /** Ends it at once, with everything that it started. */
+  readonly signal: AbortSignal;
 }
 
 /** How it ended. */
 export interface Ended {
-  /** 127 when it could not be started, 124 when its time was up. */
+  /** 127 when it could not be started, 124 when its time was up, 130 when it was to end. */
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
 /** Runs `program`; never throws. */
-export async function runProgram({ argv, env, cwd, timeoutMs }: Program): Promise<Ended> {
+export async function runProgram(program: Program): Promise<Ended> {
+  const { argv, env, cwd, timeoutMs, signal } = program;
+  if (signal.aborted) return { code: 130, out: "", err: "" };
   try {
     const child = Bun.spawn([...argv], {
       cwd,
@@ -29,10 +33,12 @@ export async function runProgram({ argv, env, cwd, timeoutMs }: Program): Promis
       stderr: "pipe",
       detached: true,
     });
+    const end = () => endGroup(child.pid);
+    signal.addEventListener("abort", end);
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      endGroup(child.pid);
+      end();
     }, timeoutMs);
     const [out, err, code] = await Promise.all([
       child.stdout.text(),
@@ -40,6 +46,7 @@ export async function runProgram({ argv, env, cwd, timeoutMs }: Program): Promis
       child.exited,
     ]);
     clearTimeout(timer);
+    signal.removeEventListener("abort", end);
     const late = isLate ? `\nstopped after ${timeoutMs / 1_000} s` : "";
     return { code: isLate ? 124 : code, out, err: err + late };
   } catch (error) {

@@ -16,9 +16,7 @@ const root = join(import.meta.dir, "../..");
 /** The start of each client's command line, for those that can be run here. */
 type Programs = ReadonlyMap<Client, readonly string[]>;
 
-interface Run {
-  readonly options: Options;
-  readonly scratch: string;
+interface Run extends Place {
   readonly proxy: RefusingProxy;
   readonly programs: Programs;
 }
@@ -31,18 +29,24 @@ async function main(options: Options): Promise<number> {
   await using cleanup = new AsyncDisposableStack();
   const scratch = mkdtempSync(join(tmpdir(), "parley-clients-"));
   cleanup.defer(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
-  // Losing the race, a run is left alone: its programs end with their gateway.
-  return await Promise.race([runAll(options, scratch, cleanup), interruption()]);
+  const broken = new AbortController();
+  const { signal } = broken;
+  const code = await Promise.race([runAll(options, { scratch, cleanup, signal }), interruption()]);
+  broken.abort();
+  return code;
 }
 
-async function runAll(
-  options: Options,
-  scratch: string,
-  cleanup: AsyncDisposableStack,
-): Promise<number> {
-  const programs = await installAll(options, scratch);
-  const proxy = cleanup.use(await startRefusingProxy());
-  const run = { options, scratch, proxy, programs };
+interface Place {
+  readonly scratch: string;
+  readonly cleanup: AsyncDisposableStack;
+  /** Ends whatever runs. */
+  readonly signal: AbortSignal;
+}
+
+async function runAll(options: Options, place: Place): Promise<number> {
+  const programs = await installAll(options, place);
+  const proxy = place.cleanup.use(await startRefusingProxy());
+  const run = { ...place, proxy, programs };
   const refused = new Map<Client, ReadonlySet<string>>();
   let passed = 0;
   let failed = 0;
@@ -63,12 +67,15 @@ async function runAll(
   return failed + missing.length === 0 ? 0 : 1;
 }
 
-async function installAll({ clients, folder }: Options, scratch: string): Promise<Programs> {
+async function installAll(
+  { clients, folder }: Options,
+  { scratch, signal }: Place,
+): Promise<Programs> {
   const place = folder ?? join(scratch, "clients");
   const programs = new Map<Client, readonly string[]>();
   for (const client of clients) {
     try {
-      programs.set(client, await install(client, place));
+      programs.set(client, await install(client, place, signal));
       print(`ready  ${client.name} ${client.version} (npm ${client.package})`);
     } catch (error) {
       if (!(error instanceof NotRunnable)) throw error;
@@ -80,7 +87,7 @@ async function installAll({ clients, folder }: Options, scratch: string): Promis
 
 async function* trials(
   upstream: Upstream,
-  { scratch, proxy, programs }: Run,
+  { scratch, proxy, programs, signal }: Run,
 ): AsyncGenerator<readonly [Trial, Outcome]> {
   const way = [{ model: `sim-${upstream}/task` }];
   const names = [...programs.keys()].flatMap(({ manners }) => manners.map(({ model }) => model));
@@ -89,7 +96,8 @@ async function* trials(
   try {
     for (const [client, program] of programs) {
       for (const manner of client.manners) {
-        const trial = { client, program, manner, upstream, gateway, proxy, folder: scratch };
+        const place = { gateway, proxy, folder: scratch, signal };
+        const trial = { client, program, manner, upstream, ...place };
         const outcome = await runTrial(trial);
         report(trial, outcome);
         yield [trial, outcome];

@@ -2,7 +2,7 @@
 // and is left to `npm run test:clients`.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startGatewayUnderTest, type GatewayUnderTest } from "../e2e/gateway-under-test.ts";
@@ -45,7 +45,7 @@ async function problemsOf(script: string): Promise<readonly string[]> {
   const client = clientOf(script);
   const [manner] = client.manners;
   const program = client.program("");
-  const world = { gateway, proxy, folder };
+  const world = { gateway, proxy, folder, signal: new AbortController().signal };
   const { problems } = await runTrial({ client, program, manner, upstream: "chat", ...world });
   return problems;
 }
@@ -87,10 +87,36 @@ test("what a client asks of the world is refused, and known", async () => {
   );
   const [manner] = client.manners;
   const program = client.program("");
-  const world = { gateway, proxy, folder };
+  const world = { gateway, proxy, folder, signal: new AbortController().signal };
   const { asked } = await runTrial({ client, program, manner, upstream: "chat", ...world });
   expect(asked).toContain("example.com");
 });
+
+test("a run that is broken off ends its client, and what that started", async () => {
+  const controller = new AbortController();
+  const script = 'sleep 300 & echo $! > "$HOME/../../child"; sleep 300';
+  const client = clientOf(script);
+  const [manner] = client.manners;
+  const program = client.program("");
+  const world = { gateway, proxy, folder, signal: controller.signal };
+  const trial = runTrial({ client, program, manner, upstream: "chat", ...world });
+  const started = join(folder, "child");
+  while (!existsSync(started) || readFileSync(started, "utf8") === "") await Bun.sleep(5);
+  controller.abort();
+  expect((await trial).problems[0]).toStartWith("it ended with 137");
+  const child = Number(readFileSync(started, "utf8"));
+  while (isAlive(child)) await Bun.sleep(5);
+  rmSync(started);
+});
+
+/** A process that has ended but whose parent has not looked yet is none. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 test("nothing of a trial is left behind", () => {
   expect(readdirSync(folder)).toEqual([]);
@@ -103,7 +129,7 @@ test("a client that cannot be started is told with its own words", async () => {
   };
   const installed = join(folder, "fake/node_modules/fake/package.json");
   await Bun.write(installed, JSON.stringify({ version: "1.0.0" }));
-  expect(install(broken, folder)).rejects.toThrow(
+  expect(install(broken, folder, new AbortController().signal)).rejects.toThrow(
     new NotRunnable("--version ended with 126: bad ELF"),
   );
 });

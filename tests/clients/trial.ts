@@ -34,6 +34,7 @@ export interface Trial {
   readonly proxy: RefusingProxy;
   /** For HOME and the working folder, which are removed afterwards. */
   readonly folder: string;
+  readonly signal: AbortSignal;
 }
 
 /** What came of it. */
@@ -48,7 +49,7 @@ export interface Outcome {
 
 /** Has the client do the task. */
 export async function runTrial(trial: Trial): Promise<Outcome> {
-  const { client, program, manner, gateway, proxy, folder } = trial;
+  const { client, program, manner, gateway, proxy, folder, signal } = trial;
   const place = mkdtempSync(join(folder, "trial-"));
   const surroundings = {
     gatewayUrl: gateway.url,
@@ -72,6 +73,7 @@ export async function runTrial(trial: Trial): Promise<Outcome> {
       env: { ...worldOf(home, proxy), [KEY_VARIABLE]: gateway.token, ...command.env },
       cwd: work,
       timeoutMs: TRIAL_TIMEOUT_MS,
+      signal,
     });
     const elapsedMs = performance.now() - startedMs;
     const logged = readLog(gateway.logged().slice(before));
