@@ -1,7 +1,8 @@
 // The beginning of a same-format stream, before anything of it goes out: does it only announce an answer, has one begun,
 // or has it failed? Reads no further than the first event that tells.
 
-import { isJsonObject, parseJson, type CallerFormatId, type JsonObject } from "#wire";
+import { isJsonObject, type CallerFormatId, type JsonObject } from "#wire";
+import { eventObject } from "./event-object.ts";
 
 /** How long a begun stream may show no content before its headers go out all the same. */
 export const MAX_HOLD_MS = 1_000;
@@ -52,7 +53,7 @@ export class StreamOpening {
     if (this.#format === "responses" && ANNOUNCING.test(head)) return;
     this.isDecided = true;
     const data = lines.toString("utf8", start + "data:".length, end);
-    const event = MAY_FAIL.test(data) ? parseObject(data) : undefined;
+    const event = MAY_FAIL.test(data) ? eventObject(data) : undefined;
     if (event && this.#isFailure(event)) this.failure = event;
   }
 
@@ -68,13 +69,4 @@ function hasContent(choices: JsonObject[string]): boolean {
   const [first] = Array.isArray(choices) ? choices : [];
   const delta = isJsonObject(first) ? first["delta"] : undefined;
   return isJsonObject(delta) && typeof delta["content"] === "string" && delta["content"] !== "";
-}
-
-function parseObject(data: string): JsonObject | undefined {
-  try {
-    const value = parseJson(data);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -4,8 +4,9 @@
 // another, and what would show a credential.
 
 import { redact } from "#platform";
-import { isJsonObject, parseJson, type CallerFormatId, type JsonObject, type Usage } from "#wire";
+import { isJsonObject, type CallerFormatId, type JsonObject, type Usage } from "#wire";
 import type { Format } from "../formats/format.ts";
+import { eventObject } from "./event-object.ts";
 import { ModelAlias } from "./model-alias.ts";
 
 /** Longest line that is held back until it is whole; a longer one passes in pieces, unread. */
@@ -178,7 +179,7 @@ export class StreamTap {
     const data = line.slice("data:".length).trim();
     // Of Responses it is no end: some hosts add it, but only after the dialect's own.
     if (data === DONE && this.#format.id === "chat") this.#ending ??= "finished";
-    const event = parseObject(data);
+    const event = eventObject(data);
     if (!event) return;
     this.usage = this.#format.readUsage(event, this.usage);
     if (this.#ending) return;
@@ -207,16 +208,6 @@ export class StreamTap {
       if (typeof reason === "string" && reason !== "") this.#finished.add(Number(index));
     }
     return this.#finished.size >= this.#choices ? "finished" : undefined;
-  }
-}
-
-function parseObject(data: string): JsonObject | undefined {
-  try {
-    const value = parseJson(data);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    // Cut off, or not ours to judge: the bytes have gone to the caller as they came.
-    return undefined;
   }
 }
 
