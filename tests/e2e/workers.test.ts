@@ -282,4 +282,28 @@ onLinux("a worker that is killed", () => {
     await Promise.all(readers.map((reader) => reader?.cancel().catch(() => {})));
     await until(async () => ((await total(secret)).reserved === 0 ? true : undefined));
   });
+
+  test("in the middle of a crowd lets no budget go over, and no reservation stay", async () => {
+    const limit = 40_000_000;
+    const { secret } = await newKey({ budgets: { total: limit } });
+    const exits = await metric("gateway_worker_exits_total");
+    const asked = Array.from({ length: 35 }, () =>
+      chat(secret, "sim/echo", {}, slowly(200))
+        .then(async (answer) => ((await answer.text()) ? answer.status : 0))
+        .catch(() => 0),
+    );
+    await until(async () => ((await total(secret)).reserved > 0 ? true : undefined));
+    for (const pid of workerPids().slice(0, 2)) process.kill(pid, "SIGKILL");
+    const statuses = await Promise.all(asked);
+    expect(statuses).toContain(0);
+    await until(async () =>
+      (await metric("gateway_worker_exits_total")) === exits + 2 ? true : undefined,
+    );
+    await until(() => (workerPids().length === WORKERS ? true : undefined));
+    await until(async () => ((await total(secret)).reserved === 0 ? true : undefined));
+    const { spent } = await total(secret);
+    expect(spent).toBeGreaterThan(0);
+    expect(spent).toBeLessThanOrEqual(limit);
+    expect((await chat(secret, "sim/echo")).status).toBeOneOf([200, 429]);
+  });
 });
