@@ -113,14 +113,21 @@ export class ResponsesSocket implements SocketHandler {
     if (!response.ok || !response.body) return this.#refuse(response);
     let end: ResponseEvent["end"];
     let failure: JsonObject = { code: "stream_cut", message: "The answer was cut off." };
-    await eachEventData(response.body, async (data) => {
+    const over = Promise.withResolvers<void>();
+    const isGone = () => this.#gone.signal.aborted;
+    const read = eachEventData(response.body, async (data) => {
+      // The upstream's own end lies behind it. Not to wait for that would be a caller's leaving; only the turn is over.
+      if (end) return !isGone();
       const event = readResponseEvent(data, turn.marks);
       // On a socket a turn ends once: with the failed response behind it, or with an error frame.
       if (event.error) failure = event.error;
       else await this.#socket.send(event.data);
       end = event.end;
-      return end === undefined && !this.#gone.signal.aborted;
+      if (end) over.resolve();
+      return !isGone();
     });
+    read.then(over.resolve, over.reject);
+    await over.promise;
     if (!end) await this.#sendError(502, failure);
     if (end?.response) await this.#keep(turn.stored(end.response));
     return end?.response !== undefined;

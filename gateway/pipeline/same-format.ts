@@ -167,8 +167,8 @@ export async function relayStream(
         reader.isAtBoundary ? format.createStreamEncoder(reply).keepAlive : undefined,
       done: (isComplete) => {
         response.cancel();
-        const outcome = isComplete ? (reader.outcome ?? "client_gone") : "client_gone";
-        onEnd(outcome, reader.usage, reader.failureKind);
+        const outcome = isComplete ? reader.outcome : reader.outcomeOfLeaving;
+        onEnd(outcome ?? "client_gone", reader.usage, reader.failureKind);
       },
     },
     {
@@ -193,6 +193,10 @@ function bytesOf({ bytes, error }: Pulled): Uint8Array {
   throw new UpstreamFailed({ kind: "bad_gateway", message });
 }
 
+function outcomeOf({ hasFailed }: StreamTap): Outcome {
+  return hasFailed ? "failed" : "completed";
+}
+
 /** Reads an upstream stream through its tap, and supplies the ending that the upstream left out. */
 class TappedReader {
   readonly #relay: Relay;
@@ -202,6 +206,8 @@ class TappedReader {
   #waiting: Promise<Pulled> | undefined;
   /** Known once the last bytes have been read. */
   outcome: Outcome | undefined;
+  /** Whether the dialect's own end has been passed on. */
+  #isEndPassed = false;
 
   constructor(relay: Relay) {
     const { format, alias, secret, conceal, choices } = relay;
@@ -211,6 +217,11 @@ class TappedReader {
 
   get isAtBoundary(): boolean {
     return this.#tap.isAtBoundary;
+  }
+
+  /** How a stream ended whose caller has left; undefined where it left before the end. */
+  get outcomeOfLeaving(): Outcome | undefined {
+    return this.#isEndPassed ? outcomeOf(this.#tap) : undefined;
   }
 
   get usage(): Usage | undefined {
@@ -273,6 +284,8 @@ class TappedReader {
       this.#first = undefined;
       return first;
     }
+    // Whoever asks for more has taken what came before.
+    this.#isEndPassed = this.#tap.hasEnded;
     if (this.outcome) return undefined;
     try {
       const chunk = await (this.#waiting
@@ -297,7 +310,7 @@ class TappedReader {
     // An event without its blank line is never dispatched by a client, and must not swallow one of ours.
     const gap = tap.isAtBoundary ? [] : [BLANK_LINE];
     if (tap.hasEnded) {
-      this.outcome = tap.hasFailed ? "failed" : "completed";
+      this.outcome = outcomeOf(tap);
       return Buffer.concat([rest, ...gap]);
     }
     this.outcome = "cut";

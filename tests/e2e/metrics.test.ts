@@ -85,6 +85,25 @@ test.each(["sim", "sim-messages"])(
   },
 );
 
+test("a caller who leaves with the whole answer, before its upstream does, has been answered", async () => {
+  const never = Promise.withResolvers<void>();
+  const choice = { index: 0, delta: { content: "a" }, finish_reason: "stop" };
+  const chunk = { id: "c", object: "chat.completion.chunk", model: "listed", choices: [choice] };
+  script = () =>
+    eventStream([`data: ${JSON.stringify(chunk)}\n\n`, "data: [DONE]\n\n"], {
+      hold: never.promise,
+    });
+  await grows(ends("chat", "completed"), async () => {
+    const leaving = new AbortController();
+    const response = await ask("lab/listed", { stream: true }, { signal: leaving.signal });
+    let text = "";
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    while (!text.includes("[DONE]")) text += (await reader?.read())?.value ?? "";
+    leaving.abort();
+  });
+  never.resolve();
+});
+
 const slow = { "x-parley-sim": "long; delay=5" };
 
 test("tokens are counted by model, and models nobody listed together", async () => {

@@ -113,6 +113,27 @@ describe("a turn", () => {
     }
   });
 
+  test("that was answered is settled as completed, also when its client leaves at once", async () => {
+    const models = ["sim/long", "sim-chat/long", "sim-messages/long", "sim-generate/long"];
+    const before = gateway.logged().length;
+    const outcomes = () => [
+      ...gateway
+        .logged()
+        .slice(before)
+        .matchAll(/"outcome":"(\w+)"/g),
+    ];
+    for (const model of models) {
+      const client = await Client.open();
+      await client.turn({ model, store: false, input: "one" });
+      await client.turn({ model, store: false, input: "two" });
+      client.socket.close();
+    }
+    while (outcomes().length < 2 * models.length) await Bun.sleep(1);
+    expect(outcomes().map(([, outcome]) => outcome)).toEqual(
+      Array.from({ length: 2 * models.length }, () => "completed"),
+    );
+  });
+
   test("follows the one before it, in order, on one socket", async () => {
     const client = await Client.open();
     for (const input of ["first", "second", "third"]) {
