@@ -8,6 +8,8 @@ export interface Manner {
   readonly dialect: CallerFormatId;
   /** A name that the client knows decides which tools it offers; the gateway routes every name to the simulator. */
   readonly model: string;
+  /** Set where it goes over a WebSocket, turn by turn. */
+  readonly hasSocket?: true;
 }
 
 /** Where a client runs. */

@@ -17,9 +17,10 @@ export const codex: Client = {
     { dialect: "responses", model: "task" },
     { dialect: "responses", model: "gpt-5.5" },
     { dialect: "responses", model: "gpt-6-sol" },
+    { dialect: "responses", model: "gpt-6-sol", hasSocket: true },
   ],
   program: (modules) => ["node", join(modules, PACKAGE, "bin/codex.js")],
-  settings: ({ home, gatewayUrl }) => ({
+  settings: ({ home, gatewayUrl, manner: { hasSocket = false } }) => ({
     [join(home, ".codex/config.toml")]: [
       'model_provider = "parley"',
       "[model_providers.parley]",
@@ -27,6 +28,7 @@ export const codex: Client = {
       `base_url = "${gatewayUrl}/v1"`,
       `env_key = "${KEY_VARIABLE}"`,
       'wire_api = "responses"',
+      `supports_websockets = ${hasSocket}`,
       // A request that failed must show, not be tried again.
       "request_max_retries = 0",
       "stream_max_retries = 0",

@@ -112,7 +112,8 @@ function report(
   { client, manner, upstream }: Trial,
   { problems, requests, elapsedMs }: Outcome,
 ): void {
-  const way = `${client.id} (${manner.dialect}, ${manner.model}) -> ${upstream}`;
+  const dialect = manner.hasSocket ? `${manner.dialect} over a socket` : manner.dialect;
+  const way = `${client.id} (${dialect}, ${manner.model}) -> ${upstream}`;
   const cost = `${requests} requests, ${(elapsedMs / 1_000).toFixed(1)} s`;
   print(`${problems.length === 0 ? "ok    " : "FAIL  "} ${way}: ${cost}`);
   for (const problem of problems) print(`         ${problem.replaceAll("\n", "\n         ")}`);
