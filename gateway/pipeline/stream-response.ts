@@ -95,7 +95,9 @@ class CallerStream {
       for (;;) {
         const piece = await this.#source.next();
         if (piece === undefined || this.#isDone) break;
-        if (piece.length > 0) await this.#write(controller, piece);
+        if (piece.length === 0) continue;
+        const blocked = this.#write(controller, piece);
+        if (blocked) await blocked;
       }
       this.finish(true);
     } catch {
@@ -107,13 +109,20 @@ class CallerStream {
     }
   }
 
-  async #write(controller: ReadableStreamDirectController, piece: string | Uint8Array) {
+  /** Resolves when the caller takes more; undefined when it does at once. */
+  #write(
+    controller: ReadableStreamDirectController,
+    piece: string | Uint8Array,
+  ): Promise<void> | undefined {
     this.#limits.onPiece?.();
+    // Sent by the runtime at the end of this turn of the event loop, with whatever else the turn brings.
     const written = controller.write(piece);
     this.#hasWritten = true;
-    await controller.flush();
-    if (typeof written === "number") return;
-    // Pending while the caller's socket is full: this, not flush, is where a slow reader slows us.
+    return typeof written === "number" ? undefined : this.#unblocked(written);
+  }
+
+  // Pending while the caller's socket is full: this is where a slow reader slows us.
+  async #unblocked(written: Promise<number>): Promise<void> {
     this.#blockedSinceMs = performance.now();
     await Promise.race([written, this.#gaveUp.promise]);
     this.#blockedSinceMs = undefined;
@@ -130,6 +139,5 @@ class CallerStream {
     this.#hasWritten = false;
     if (bytes === undefined) return;
     controller.write(bytes);
-    controller.flush();
   }
 }
