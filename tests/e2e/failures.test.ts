@@ -32,7 +32,8 @@ beforeAll(async () => {
         maxBodyBytes: 1_000_000,
         maxInFlight: 4,
         idleTimeoutMs: 300,
-        headersTimeoutMs: 300,
+        // Long enough for a busy machine to notice that nobody listens.
+        headersTimeoutMs: 800,
       },
       providers,
     },
