@@ -124,17 +124,22 @@ export function createOutbound({
 
 /** One try: the caller's signal and our timers, joined into the signal that fetch listens to. */
 class Call {
-  readonly #request: OutboundRequest;
+  // Not the request: its body may be megabytes, and the answer may take hours.
+  readonly #limits: { readonly maxBytes: number; readonly idleTimeoutMs: number };
+  readonly #callerSignal: AbortSignal;
   readonly #host: string;
   readonly #controller = new AbortController();
   readonly #timer: ReturnType<typeof setTimeout>;
   readonly #onAbort = () => this.#controller.abort(abortedByCaller(this.#host));
 
   constructor(request: OutboundRequest, host: string) {
-    const { headersTimeoutMs = DEFAULT_HEADERS_TIMEOUT_MS } = request;
-    this.#request = request;
+    const { headersTimeoutMs = DEFAULT_HEADERS_TIMEOUT_MS, signal } = request;
+    const { maxBytes = DEFAULT_MAX_ANSWER_BYTES } = request;
+    const { idleTimeoutMs = DEFAULT_OUTBOUND_IDLE_TIMEOUT_MS } = request;
+    this.#limits = { maxBytes, idleTimeoutMs };
+    this.#callerSignal = signal;
     this.#host = host;
-    request.signal.addEventListener("abort", this.#onAbort, { once: true });
+    signal.addEventListener("abort", this.#onAbort, { once: true });
     this.#timer = setTimeout(() => {
       const problem = `did not begin to answer within ${headersTimeoutMs} ms`;
       this.#controller.abort(new OutboundError("timeout_headers", host, problem));
@@ -147,8 +152,7 @@ class Call {
 
   answered(response: Response): OutboundResponse {
     clearTimeout(this.#timer);
-    const { maxBytes = DEFAULT_MAX_ANSWER_BYTES } = this.#request;
-    const { idleTimeoutMs = DEFAULT_OUTBOUND_IDLE_TIMEOUT_MS } = this.#request;
+    const { maxBytes, idleTimeoutMs } = this.#limits;
     const length = response.headers.get("content-length");
     const announced = length === null ? undefined : Number(length);
     if (announced !== undefined && announced > maxBytes) {
@@ -176,7 +180,7 @@ class Call {
 
   #release(): void {
     clearTimeout(this.#timer);
-    this.#request.signal.removeEventListener("abort", this.#onAbort);
+    this.#callerSignal.removeEventListener("abort", this.#onAbort);
   }
 }
 

@@ -258,7 +258,8 @@ function replyContext(
     createdSeconds: Math.floor(exchange.startedAtMs / 1_000),
     nowSeconds: () => Math.floor(parts.nowMs() / 1_000),
     newId: parts.newId,
-    request: translation?.request ?? null,
+    // Not what was said: an answer may take minutes, and the history is what weighs.
+    request: translation ? { ...translation.request, instructions: [], turns: [] } : null,
     losses: new Losses(),
   };
 }

@@ -21,7 +21,7 @@ import { rateLimitsFor } from "./rate-limit-headers.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { OnEnd } from "./same-format.ts";
 import { MAX_HOLD_MS } from "./stream-opening.ts";
-import { streamResponse, type StreamParts } from "./stream-response.ts";
+import { type StreamOptions, streamResponse, type StreamParts } from "./stream-response.ts";
 import { createStreamTranslation, type StreamTranslation } from "./stream-translation.ts";
 import { adaptTools, type AdaptedTools } from "./tool-adaptation.ts";
 import { checkToolPairs } from "./turn-order.ts";
@@ -187,7 +187,28 @@ export async function translateStream(
       headers: callerHeaders(response.headers, exchange.id),
     });
   }
-  const headers = headersOf(answer);
+  const options = {
+    headers: headersOf(answer),
+    keepAliveMs,
+    onPiece: watchPace?.(format.id),
+    signal: exchange.signal,
+  };
+  return send({ response, stream, reader, held, onEnd }, options);
+}
+
+/** What a translated stream is sent from; nothing of the request, which may weigh megabytes for as long as it runs. */
+interface Sending {
+  readonly response: OutboundResponse;
+  readonly stream: StreamTranslation;
+  readonly reader: TranslatedReader;
+  readonly held: string;
+  readonly onEnd: OnEnd;
+}
+
+function send(
+  { response, stream, reader, held, onEnd }: Sending,
+  options: StreamOptions,
+): Response {
   let first: string | undefined = held;
   return streamResponse(
     {
@@ -204,7 +225,7 @@ export async function translateStream(
         onEnd(outcome, stream.usage, stream.failure?.kind);
       },
     },
-    { headers, keepAliveMs, onPiece: watchPace?.(format.id), signal: exchange.signal },
+    options,
   );
 }
 
