@@ -50,6 +50,11 @@ export async function startChromium(path: string): Promise<Chromium> {
       "--disable-gpu",
       "--disable-dev-shm-usage",
       "--no-first-run",
+      // A test asks nobody but the server it has started.
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--disable-quic",
       "--hide-scrollbars",
       `--user-data-dir=${profile}`,
       "--remote-debugging-port=0",
