@@ -11,6 +11,9 @@ import {
 } from "#platform";
 import { AccessRecord } from "./access-record.ts";
 
+/** Longest time a finished request waits to be written, in ms, where the disk keeps up. */
+export const FLUSH_DELAY_MS = 250;
+
 const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
@@ -37,6 +40,8 @@ export function openAccessLogFile(path: string): Database {
 
 /** Finished requests, newest first. */
 export interface AccessLogReader {
+  /** How long ago a request must have ended to be in it, in ms. */
+  readonly delayMs: number;
   /** By our id, or the newest that its caller gave this id. */
   find(id: string): AccessRecord | undefined;
   list(limit: number): readonly AccessRecord[];
@@ -59,6 +64,7 @@ export function readAccessLog(env: Environment): AccessLogReader | undefined {
     }
   };
   return {
+    delayMs: FLUSH_DELAY_MS,
     find: (id) => {
       const shown = JSON.stringify(id);
       for (const record of newestFirst((line) => line.includes(shown))) {

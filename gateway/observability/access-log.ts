@@ -3,15 +3,13 @@
 
 import { type Database, knownSecretCount, type Logger, redact, writeDatabase } from "#platform";
 import type { Settlement } from "../pipeline/settlement.ts";
-import { openAccessLogFile } from "./access-log-file.ts";
+import { FLUSH_DELAY_MS, openAccessLogFile } from "./access-log-file.ts";
 import { accessRecord } from "./access-record.ts";
 
 /** Requests that are kept; older ones are deleted. */
 export const MAX_ACCESS_REQUESTS = 100_000;
 /** How long a request is kept. */
 export const ACCESS_RETENTION_MS = 7 * 24 * 60 * 60_000;
-/** Longest time a finished request waits to be written. */
-export const FLUSH_DELAY_MS = 1_000;
 /** Requests written at once: well under a millisecond. */
 export const MAX_BATCH = 100;
 /** Requests that may wait; beyond them new ones are not kept. */

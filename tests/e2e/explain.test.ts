@@ -69,13 +69,11 @@ async function agent(...args: readonly string[]) {
   return { code, stdout, stderr };
 }
 
-/** What is said of a request once it is written, a moment after its end. */
+/** What is said of a request, right after its answer: the command waits until it is written. */
 async function explained(id: string, ...more: readonly string[]): Promise<string> {
-  for (;;) {
-    const { code, stdout } = await agent("auth-gateway", "explain", id, ...more);
-    if (code === 0) return stdout;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const { code, stdout, stderr } = await agent("auth-gateway", "explain", id, ...more);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout;
 }
 
 const messages = [{ role: "user", content: CANARY }];
@@ -161,9 +159,9 @@ test("a request of the native stream is listed and told like any other", async (
 test("--last and --list show the newest, --json everything", async () => {
   const response = await gateway.post("/v1/chat/completions", { model: "sim/echo", messages });
   const id = response.headers.get("x-request-id") ?? "";
+  expect((await agent("auth-gateway", "explain", "--last")).stdout).toContain(`Request ${id}`);
   const record = JSON.parse(await explained(id, "--json")) as { requestId: string };
   expect(record.requestId).toBe(id);
-  expect((await agent("auth-gateway", "explain", "--last")).stdout).toContain(`Request ${id}`);
   const listed = (await agent("auth-gateway", "explain", "--list")).stdout.split("\n");
   expect(listed[0]).toStartWith("when");
   expect(listed[1]).toContain(id);

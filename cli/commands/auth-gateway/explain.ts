@@ -1,11 +1,16 @@
 // `agent auth-gateway explain`: why a request went as it did, from the access log of this host's gateway.
 
+import { setTimeout } from "node:timers/promises";
 import { type AccessLogReader, type AccessRecord, readAccessLog } from "#gateway";
 import { DatabaseError } from "#platform";
 import { CliError, EXIT_CODES } from "../../cli-error.ts";
 import type { CommandContext, Subcommand } from "../../command.ts";
 import { columns, shortTime } from "../../table.ts";
 import { explanation } from "./explanation.ts";
+
+/** How long is waited, in ms, for what a gateway has just served to be written; looked for this often. */
+const PATIENCE_MS = 1_000;
+const LOOK_EVERY_MS = 50;
 
 /** Requests shown by --list. */
 export const LISTED_REQUESTS = 20;
@@ -46,13 +51,24 @@ async function explain(
   }
   const log = await openLog(context);
   try {
+    // The newest may not be written yet, and then another one would seem to be it.
+    if (id === undefined) await setTimeout(log.delayMs);
     if (options.list) return printList(context, log.list(LISTED_REQUESTS), options);
-    const record = id === undefined ? log.list(1)[0] : log.find(id);
+    const record = await patiently(() => (id === undefined ? log.list(1)[0] : log.find(id)));
     if (!record) throw notFound(id);
     context.stdout(options.json ? `${JSON.stringify(record)}\n` : explanation(record));
   } finally {
     log.close();
   }
+}
+
+async function patiently<T>(look: () => T | undefined): Promise<T | undefined> {
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_EVERY_MS) {
+    const found = look();
+    if (found !== undefined) return found;
+    await setTimeout(LOOK_EVERY_MS);
+  }
+  return look();
 }
 
 async function openLog({ env }: CommandContext): Promise<AccessLogReader> {
@@ -73,7 +89,7 @@ async function openLog({ env }: CommandContext): Promise<AccessLogReader> {
 function notFound(id: string | undefined): CliError {
   if (id === undefined) return new CliError("request_unknown", "No request is recorded yet");
   return new CliError("request_unknown", `No request "${id}" is recorded`, {
-    hint: "A request is written about a second after it ended; `agent auth-gateway explain --list` shows the last ones.",
+    hint: "A request is written once it has ended; `agent auth-gateway explain --list` shows the last ones.",
   });
 }
 
