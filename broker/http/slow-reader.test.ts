@@ -10,6 +10,8 @@ import { StreamReader } from "./stream-reader.ts";
 const FRAMES = 600;
 const FRAME_BYTES = 30_000;
 const READERS = 20;
+/** Frames between two looks at the memory. */
+const LOOK_EVERY = 25;
 /** Half of what it costs when the runtime is left to buffer for them. */
 const MAX_GROWTH_BYTES = (READERS * FRAMES * FRAME_BYTES) / 2;
 
@@ -64,6 +66,9 @@ test("readers who take nothing are cut at a bounded cost, and the one who reads 
     const access = `${n}-`.padEnd(FRAME_BYTES, "x");
     broker.vault.upsert("openai", { type: "oauth", refresh: "r", access, expires: 9e12 });
     await reader.until(broker.vault.generation);
+    if (n % LOOK_EVERY !== 0) continue;
+    // What nobody holds any more says nothing about the readers.
+    Bun.gc(true);
     highest = Math.max(highest, process.memoryUsage.rss());
   }
   expect(reader.frames).toHaveLength(FRAMES + 1);
