@@ -20,3 +20,9 @@ export const samePairs: readonly Pair[] = dialectIds.map((id) => ({ client: id, 
 export const crossedPairs: readonly Pair[] = dialectIds.flatMap((client) =>
   dialectIds.filter((upstream) => upstream !== client).map((upstream) => ({ client, upstream })),
 );
+
+/** One of each kind, to the same upstream, for what takes long to measure. */
+export const chatPairs: readonly Pair[] = [
+  { client: "chat", upstream: "chat" },
+  { client: "messages", upstream: "chat" },
+];

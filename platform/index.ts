@@ -2,6 +2,7 @@
 // Each line is one subject; other parts import from here only.
 
 export { type AddressGuard, guardAddresses, isLinkLocal, literalAddress } from "./address-guard.ts";
+export { readCompoundDuration } from "./compound-duration.ts";
 export { adoptConfig, Config, type ConfigListing, configValues, loadConfig } from "./config.ts";
 export { setInConfigFile, type SettingInFile, unsetInConfigFile } from "./config-document.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";

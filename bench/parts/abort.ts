@@ -4,7 +4,7 @@
 import { AbortResult, type AbortJob } from "../load-job.ts";
 import { quantile } from "../quantile.ts";
 import { failureLines, pairName, titled } from "../report.ts";
-import type { Pair } from "../pair.ts";
+import { chatPairs, type Pair } from "../pair.ts";
 import { fixed, table, type Column } from "../table.ts";
 import { canServe, SUBJECT, type Target } from "../target.ts";
 import { judgeFigure, type Verdict } from "../verdict.ts";
@@ -28,11 +28,6 @@ const workloads = {
   before: streamed({ kind: "silent" }),
   after: streamed({ kind: "paced", deltas: 400, everyMs: 25 }),
 } as const;
-
-const pairs: readonly Pair[] = [
-  { client: "chat", upstream: "chat" },
-  { client: "messages", upstream: "chat" },
-];
 
 interface Row {
   readonly target: string;
@@ -63,7 +58,7 @@ export const abortPart: Part = {
     const rows: Row[] = [];
     const targets = (await bench.pool.shared()).filter(({ process: child }) => child !== undefined);
     for (const target of targets) {
-      const served = pairs.filter((pair) => canServe(target, pair));
+      const served = chatPairs.filter((pair) => canServe(target, pair));
       for (const pair of served) {
         for (const phase of phases) rows.push(await leave(target, pair, phase, bench));
       }

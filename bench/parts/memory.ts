@@ -4,7 +4,7 @@
 import { StreamsEnded, StreamsStarted } from "../load-job.ts";
 import { memoryMib } from "../process-cost.ts";
 import { failureLines, pairName, titled } from "../report.ts";
-import type { Pair } from "../pair.ts";
+import { chatPairs, type Pair } from "../pair.ts";
 import { fixed, table, type Column } from "../table.ts";
 import { SUBJECT } from "../target.ts";
 import { judgeFigure, type Verdict } from "../verdict.ts";
@@ -24,11 +24,6 @@ const OPEN_MS = 1_000;
 const START_WITHIN_MS = 8_000;
 const END_WITHIN_MS = 15_000;
 const workload = streamed({ kind: "paced", deltas: 60, everyMs: 50 });
-
-const pairs: readonly Pair[] = [
-  { client: "chat", upstream: "chat" },
-  { client: "messages", upstream: "chat" },
-];
 
 interface Row {
   readonly target: string;
@@ -59,7 +54,7 @@ export const memoryPart: Part = {
   id: "memory",
   title: `memory in MiB: before the first request, with ${STREAMS} open streams, a second later`,
   run: async (bench) => {
-    const rows = await onFresh(bench, pairs, (fresh) => measure(fresh, bench));
+    const rows = await onFresh(bench, chatPairs, (fresh) => measure(fresh, bench));
     const text = titled(memoryPart, table(columns, rows) + failureLines(rows));
     return { text, rows, verdicts: verdictsOn(rows.filter(({ target }) => target === SUBJECT)) };
   },

@@ -5,7 +5,7 @@ import { StallResult } from "../load-job.ts";
 import { REFERENCE_WARM_UP_MS, warmUp } from "../measure.ts";
 import { memoryMib } from "../process-cost.ts";
 import { failureLines, pairName, titled } from "../report.ts";
-import type { Pair } from "../pair.ts";
+import { chatPairs, type Pair } from "../pair.ts";
 import type { Scenario } from "../scenarios.ts";
 import { fixed, table, type Column } from "../table.ts";
 import { SUBJECT } from "../target.ts";
@@ -31,11 +31,6 @@ const BYTES_PER_MIB = 1_048_576;
 
 const workload = streamed({ kind: "flood", mib: FLOOD_MIB });
 const warmUpWorkload = streamed({ kind: "paced", deltas: 20, everyMs: 2 });
-
-const pairs: readonly Pair[] = [
-  { client: "chat", upstream: "chat" },
-  { client: "messages", upstream: "chat" },
-];
 
 interface Row {
   readonly target: string;
@@ -65,7 +60,7 @@ export const stalledPart: Part = {
   id: "stalled",
   title: `${READERS} readers that stop, ${FLOOD_MIB} MiB for each: memory in MiB`,
   run: async (bench) => {
-    const rows = await onFresh(bench, pairs, (fresh) => measure(fresh, bench));
+    const rows = await onFresh(bench, chatPairs, (fresh) => measure(fresh, bench));
     const text = titled(stalledPart, table(columns, rows) + failureLines(rows));
     return { text, rows, verdicts: verdictsOn(rows.filter(({ target }) => target === SUBJECT)) };
   },

@@ -1,6 +1,8 @@
 // Numbers, times and lengths as providers write them: as numbers, as text, in seconds or milliseconds.
 // Refuses to guess: what cannot be read, or cannot be meant, is undefined.
 
+import { readCompoundDuration } from "#platform";
+
 // Beyond this nothing is counted anywhere, and sums would stop being numbers.
 const MAX_NUMBER = 1e15;
 const NUMBER = /^\s*-?\d{1,16}(?:\.\d{1,20})?\s*%?\s*$/;
@@ -14,15 +16,6 @@ const TIME_OF_DAY = /\d{2}:\d{2}/;
 const ZONE = /(?:Z|[+-]\d{2}:?\d{2}|[A-Z]{3,4})$/i;
 
 const MAX_WINDOW_MS = 10 * 366 * 24 * 3_600_000;
-const DURATION = /^(?:\d{1,15}(?:\.\d{1,15})?(?:ms|s|m|h|d))+$/;
-const DURATION_PART = /([\d.]+)(ms|s|m|h|d)/g;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
 const UNIT_WORDS = [
   [/minute/i, 60],
   [/hour/i, 3_600],
@@ -95,12 +88,8 @@ function numberIn(text: string): number | undefined {
 }
 
 function readDuration(text: string): number | undefined {
-  if (text.length > MAX_TIME_CHARS || !DURATION.test(text)) return undefined;
-  let ms = 0;
-  for (const [, count = "", unit = ""] of text.matchAll(DURATION_PART)) {
-    ms += Number(count) * (UNIT_MS[unit] ?? Number.NaN);
-  }
-  return ms <= MAX_WINDOW_MS ? ms : undefined;
+  const ms = readCompoundDuration(text);
+  return ms !== undefined && ms <= MAX_WINDOW_MS ? ms : undefined;
 }
 
 function plausibleTime(ms: number): number | undefined {

@@ -1,21 +1,14 @@
 // When a provider says it may be asked again: retry-after and the reset headers of the vendors, read to ms from now.
 // Refuses to guess: what cannot be read, or lies in the past, is undefined.
 
+import { readCompoundDuration } from "#platform";
+
 /** Longest text that is read as a time, in characters. */
 const MAX_TIME_CHARS = 64;
 // Seconds since the epoch have at least ten digits since 2001; a wait in seconds never has.
 const FIRST_EPOCH_SECONDS = 1e9;
 const FIRST_EPOCH_MS = 1e12;
 const NUMBER = /^\d{1,16}(?:\.\d{1,9})?$/;
-const DURATION = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+$/;
-const DURATION_PART = /([\d.]+)(ms|s|m|h|d)/g;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
 
 /** Headers by name in lower case. */
 export type HeaderRecord = Readonly<Record<string, string>>;
@@ -61,13 +54,8 @@ function readText(text: string, nowMs: number): number | undefined {
     if (number >= FIRST_EPOCH_MS) return number - nowMs;
     return number >= FIRST_EPOCH_SECONDS ? number * 1_000 - nowMs : number * 1_000;
   }
-  if (DURATION.test(text)) {
-    let ms = 0;
-    for (const [, count = "", unit = ""] of text.matchAll(DURATION_PART)) {
-      ms += Number(count) * (UNIT_MS[unit] ?? Number.NaN);
-    }
-    return ms;
-  }
+  const lengthMs = readCompoundDuration(text);
+  if (lengthMs !== undefined) return lengthMs;
   const atMs = /\d{4}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(atMs) ? undefined : atMs - nowMs;
 }

@@ -16,6 +16,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { environment } from "#platform";
+import { messageReply } from "./message-reply.ts";
 
 const root = dirname(dirname(import.meta.dir));
 const launcher = join(root, "bin", "agent.mjs");
@@ -91,16 +92,7 @@ describe("agent up", () => {
       "anthropic-ratelimit-requests-limit": "50",
       "anthropic-ratelimit-requests-remaining": "10",
     };
-    const message = {
-      id: "msg_1",
-      type: "message",
-      role: "assistant",
-      model: "m",
-      content: [{ type: "text", text: "hello" }],
-      stop_reason: "end_turn",
-      stop_sequence: null,
-      usage: { input_tokens: 11, output_tokens: 5 },
-    };
+    const message = messageReply({ input_tokens: 11, output_tokens: 5 });
     await using upstream = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,

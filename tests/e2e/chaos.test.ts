@@ -14,6 +14,7 @@ import {
   type RawUpstream,
   startRawUpstream,
 } from "./raw-upstream.ts";
+import { type ClientId, clientIds, clients } from "./asking-clients.ts";
 
 const MAX_IN_FLIGHT = 8;
 const CLOSED_WITHIN_MS = 1_000;
@@ -44,16 +45,6 @@ afterAll(async () => {
 });
 
 // The upstream speaks Chat: one client takes the same-format lane, two have it translated.
-const clients = {
-  chat: { path: "/v1/chat/completions", said: { messages: [{ role: "user", content: "hi" }] } },
-  responses: { path: "/v1/responses", said: { input: "hi" } },
-  messages: {
-    path: "/v1/messages",
-    said: { max_tokens: 50, messages: [{ role: "user", content: "hi" }] },
-  },
-} as const;
-type ClientId = keyof typeof clients;
-const clientIds = Object.keys(clients) as ClientId[];
 
 interface Asking {
   readonly signal?: AbortSignal;

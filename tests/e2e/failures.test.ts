@@ -6,6 +6,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { grammars } from "../grammar/grammar.ts";
 import { eventStream, startScriptedUpstream, type Script } from "../scripted-upstream.ts";
 import { startGatewayUnderTest, type GatewayUnderTest } from "./gateway-under-test.ts";
+import { type ClientId, clientIds, clients } from "./asking-clients.ts";
 
 const KEY = "sk-test-0123456789abcdefghijklmnop";
 
@@ -46,17 +47,6 @@ afterAll(async () => {
 });
 
 afterEach(() => expect(gateway.logged()).not.toContain(KEY));
-
-const clients = {
-  chat: { path: "/v1/chat/completions", said: { messages: [{ role: "user", content: "hi" }] } },
-  responses: { path: "/v1/responses", said: { input: "hi" } },
-  messages: {
-    path: "/v1/messages",
-    said: { max_tokens: 50, messages: [{ role: "user", content: "hi" }] },
-  },
-} as const;
-type ClientId = keyof typeof clients;
-const clientIds = Object.keys(clients) as ClientId[];
 
 function ask(
   client: ClientId,

@@ -3,17 +3,9 @@
 import { afterEach, expect, test } from "bun:test";
 import type { ObservedRequest } from "#broker/client";
 import { type GatewayUnderTest, startGatewayUnderTest } from "./gateway-under-test.ts";
+import { messageReply } from "./message-reply.ts";
 
-const message = {
-  id: "msg_1",
-  type: "message",
-  role: "assistant",
-  model: "m",
-  content: [{ type: "text", text: "hello" }],
-  stop_reason: "end_turn",
-  stop_sequence: null,
-  usage: { input_tokens: 11, output_tokens: 5, cache_read_input_tokens: 7 },
-};
+const message = messageReply({ input_tokens: 11, output_tokens: 5, cache_read_input_tokens: 7 });
 const KEY = { type: "api_key", key: "sk-ant-broker-0123456789" } as const;
 const messages = [{ role: "user", content: "hello" }];
 

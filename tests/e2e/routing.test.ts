@@ -11,6 +11,7 @@ import {
   startScriptedUpstream,
 } from "../scripted-upstream.ts";
 import { type GatewayUnderTest, startGatewayUnderTest } from "./gateway-under-test.ts";
+import { messageReply } from "./message-reply.ts";
 
 const keyOf = (id: number): string => `sk-test-account-${id}-0123456789`;
 const idOf = ({ headers }: ReceivedRequest): number =>
@@ -18,16 +19,7 @@ const idOf = ({ headers }: ReceivedRequest): number =>
 
 type Answer = (id: number, request: ReceivedRequest) => Response | Promise<Response>;
 
-const message = {
-  id: "msg_1",
-  type: "message",
-  role: "assistant",
-  model: "m",
-  content: [{ type: "text", text: "hello" }],
-  stop_reason: "end_turn",
-  stop_sequence: null,
-  usage: { input_tokens: 1, output_tokens: 1 },
-};
+const message = messageReply({ input_tokens: 1, output_tokens: 1 });
 const ok = () => Response.json(message);
 const limitBody = (id: number) =>
   `{"type":"error", "error":{"type":"rate_limit_error","message":"slow down, ${id}"},"extra":1.50}`;

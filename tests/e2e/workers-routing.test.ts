@@ -11,21 +11,13 @@ import {
 } from "../scripted-upstream.ts";
 import { type GatewayUnderTest, startGatewayUnderTest } from "./gateway-under-test.ts";
 import { sendAlone, until } from "./worker-processes.ts";
+import { messageReply } from "./message-reply.ts";
 
 const onLinux = describe.skipIf(process.platform !== "linux");
 const keyOf = (id: number): string => `sk-test-account-${id}-0123456789`;
 const idOf = ({ headers }: ReceivedRequest): number =>
   Number(/account-(\d+)-/.exec(headers["x-api-key"] ?? headers["authorization"] ?? "")?.[1]);
-const message = {
-  id: "msg_1",
-  type: "message",
-  role: "assistant",
-  model: "m",
-  content: [{ type: "text", text: "hello" }],
-  stop_reason: "end_turn",
-  stop_sequence: null,
-  usage: { input_tokens: 1, output_tokens: 1 },
-};
+const message = messageReply({ input_tokens: 1, output_tokens: 1 });
 
 let upstream: ScriptedUpstream;
 let gateway: GatewayUnderTest;

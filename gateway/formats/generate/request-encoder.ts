@@ -3,8 +3,8 @@
 // are refused when they change the answer, and named as a loss when they only steer it.
 
 import type { ConversationRequest, JsonObject } from "#wire";
-import { UnsupportedParameter } from "../../errors.ts";
 import type { Target } from "../format.ts";
+import { checkWishes, pathOf, type Wish } from "../request-wishes.ts";
 import { encodeContents } from "./contents-encoder.ts";
 import { reduceSchema } from "./json-schema.ts";
 import { encodeReasoning } from "./reasoning-encoder.ts";
@@ -15,11 +15,6 @@ export const MAX_STOP_SEQUENCES = 5;
 
 /** Largest seed: the API's is a signed number of 32 bits. */
 export const MAX_SEED = 2 ** 31 - 1;
-
-type Wish = readonly [
-  name: keyof ConversationRequest,
-  isAsked: (request: ConversationRequest) => boolean,
-];
 
 /** Wishes that cannot be fulfilled although the answer would differ; each says when it is one. */
 const REFUSED: readonly Wish[] = [
@@ -39,18 +34,12 @@ const LOST: readonly Wish[] = [
   ["store", ({ store }) => store === true],
 ];
 
-function pathOf(request: ConversationRequest, name: keyof ConversationRequest): string {
-  return request.paths[name] ?? name;
-}
-
-function checkParameters(request: ConversationRequest, target: Target): void {
-  for (const [name, isAsked] of REFUSED) {
-    if (!isAsked(request)) continue;
-    throw new UnsupportedParameter(pathOf(request, name), "a Gemini upstream cannot do this");
-  }
-  for (const [name, isAsked] of LOST) {
-    if (isAsked(request)) target.losses.add(pathOf(request, name), "not in this dialect");
-  }
+function checkParameters(request: ConversationRequest, { losses }: Target): void {
+  checkWishes(request, losses, {
+    refused: REFUSED,
+    lost: LOST,
+    why: "a Gemini upstream cannot do this",
+  });
 }
 
 function encodeLimit(request: ConversationRequest, target: Target): JsonObject {

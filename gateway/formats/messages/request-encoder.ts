@@ -5,6 +5,7 @@
 import type { ConversationRequest, JsonObject } from "#wire";
 import { UnsupportedParameter } from "../../errors.ts";
 import type { Target } from "../format.ts";
+import { checkWishes, pathOf, type Wish } from "../request-wishes.ts";
 import { withCacheMarks } from "./cache-marks.ts";
 import { modelAbilities } from "./claude-models.ts";
 import { encodeReasoning } from "./reasoning-encoder.ts";
@@ -18,7 +19,7 @@ export const DEFAULT_MAX_TOKENS = 4_096;
 const MIN_THINKING_TOP_P = 0.95;
 
 /** Wishes that this dialect cannot fulfil although the answer would differ; each says when it is one. */
-const REFUSED: readonly [keyof ConversationRequest, (request: ConversationRequest) => boolean][] = [
+const REFUSED: readonly Wish[] = [
   ["candidates", ({ candidates }) => candidates !== undefined && candidates > 1],
   ["logprobs", ({ logprobs }) => logprobs === true],
   ["topLogprobs", ({ topLogprobs }) => (topLogprobs ?? 0) > 0],
@@ -28,25 +29,19 @@ const REFUSED: readonly [keyof ConversationRequest, (request: ConversationReques
 ];
 
 /** Wishes that only steer; without them the answer is still an answer to the question. */
-const LOST: readonly [keyof ConversationRequest, (request: ConversationRequest) => boolean][] = [
+const LOST: readonly Wish[] = [
   ["seed", ({ seed }) => seed !== undefined],
   ["verbosity", ({ verbosity }) => verbosity !== undefined],
   ["metadata", ({ metadata }) => Object.keys(metadata ?? {}).length > 0],
   ["store", ({ store }) => store === true],
 ];
 
-function pathOf(request: ConversationRequest, name: keyof ConversationRequest): string {
-  return request.paths[name] ?? name;
-}
-
-function checkParameters(request: ConversationRequest, target: Target): void {
-  for (const [name, isAsked] of REFUSED) {
-    if (!isAsked(request)) continue;
-    throw new UnsupportedParameter(pathOf(request, name), "a Messages upstream cannot do this");
-  }
-  for (const [name, isAsked] of LOST) {
-    if (isAsked(request)) target.losses.add(pathOf(request, name), "not in this dialect");
-  }
+function checkParameters(request: ConversationRequest, { losses }: Target): void {
+  checkWishes(request, losses, {
+    refused: REFUSED,
+    lost: LOST,
+    why: "a Messages upstream cannot do this",
+  });
 }
 
 function maxTokensOf(request: ConversationRequest, target: Target): number {
